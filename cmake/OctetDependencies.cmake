@@ -1,0 +1,23 @@
+# Dependencies, all from the system. docs/building.md lists the Debian packages.
+# FlatBuffers 2.0.8 spells its config FlatBuffers, newer releases flatbuffers.
+find_package(FlatBuffers CONFIG QUIET)
+if(NOT FlatBuffers_FOUND)
+  find_package(flatbuffers CONFIG QUIET)
+endif()
+find_path(OCTET_FLATBUFFERS_INCLUDE flatbuffers/flatbuffers.h REQUIRED)
+find_program(OCTET_FLATC flatc REQUIRED)
+
+if(OCTET_WITH_PTHREADPOOL)
+  find_package(Threads REQUIRED)
+  find_path(OCTET_PTHREADPOOL_INCLUDE pthreadpool.h REQUIRED)
+  find_library(OCTET_PTHREADPOOL_LIBRARY pthreadpool REQUIRED)
+  add_library(octet_pthreadpool INTERFACE)
+  target_include_directories(octet_pthreadpool SYSTEM INTERFACE ${OCTET_PTHREADPOOL_INCLUDE})
+  target_link_libraries(octet_pthreadpool INTERFACE ${OCTET_PTHREADPOOL_LIBRARY} Threads::Threads)
+endif()
+
+if(OCTET_WITH_CPUINFO)
+  # By pkg-config: the CMake config of Debian 12's cpuinfo is broken.
+  find_package(PkgConfig REQUIRED)
+  pkg_check_modules(OCTET_CPUINFO REQUIRED IMPORTED_TARGET libcpuinfo)
+endif()

@@ -1,0 +1,44 @@
+// Turning models of other formats into .octet files, in C++. Link with liboctet_compiler.
+//
+// Thread safety: functions only touch their arguments; call them from any thread.
+// Errors: as in octet.h, a status and octet_last_error(). No exceptions come out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "octet/octet.h"
+
+namespace octet::compiler {
+
+struct ConvertOptions {
+  // Instruction set whose weight packs go into the file beside the portable weights:
+  // "" for none, "native" for this machine's, or "x86-avx2", "x86-avxvnni", "x86-avx512vnni", ...
+  std::string target;
+  // Refuse with OCTET_RAM_LIMIT if the arena's activations would exceed this. 0: no limit.
+  uint64_t ram_limit = 0;
+  // Rewrite the graph (fold, fuse, drop). Off: the file has the source's operators one by one.
+  bool optimize = true;
+  // Free text for the file, e.g. {"labels", "cat\ndog"}; replaces what the importer found.
+  std::vector<std::pair<std::string, std::string>> metadata;
+};
+
+struct ConvertReport {
+  std::vector<std::string> log;  // what each pass did, a line each
+  uint64_t arena_bytes = 0;      // activations as planned
+  uint64_t bound_bytes = 0;      // the largest sum of live bytes in the order of execution
+  uint64_t file_bytes = 0;
+};
+
+// The formats that Convert reads, decided by content: .tflite; an .octet file is passed through.
+octet_status Convert(const void* data, size_t size, const ConvertOptions& options,
+                     std::vector<uint8_t>* octet_file, ConvertReport* report);
+
+// The same from and to files. The output appears whole or not at all.
+octet_status ConvertFile(const std::string& input, const std::string& output,
+                         const ConvertOptions& options, ConvertReport* report);
+
+}  // namespace octet::compiler
