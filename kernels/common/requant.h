@@ -36,7 +36,8 @@ inline Multiplier QuantizeMultiplier(double real) {
 // The rounding term's sign follows the product and the division truncates toward zero, so ties
 // round toward positive infinity.
 inline int32_t SaturatingRoundingDoublingHighMul(int32_t a, int32_t b) {
-  if (a == b && a == std::numeric_limits<int32_t>::min()) return std::numeric_limits<int32_t>::max();
+  if (a == b && a == std::numeric_limits<int32_t>::min())
+    return std::numeric_limits<int32_t>::max();
   const int64_t product = static_cast<int64_t>(a) * b;
   const int64_t nudge = product >= 0 ? (int64_t{1} << 30) : 1 - (int64_t{1} << 30);
   return static_cast<int32_t>((product + nudge) / (int64_t{1} << 31));
