@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "src/base/span.h"
+
 namespace octet {
 
 // Shift: positive is left, negative is right.
@@ -32,9 +34,28 @@ inline Multiplier QuantizeMultiplier(double real) {
   return {static_cast<int32_t>(m), shift};
 }
 
-// round(a * b / 2^31), ties away from... see below, saturating in the one case that overflows.
-// The rounding term's sign follows the product and the division truncates toward zero, so ties
-// round toward positive infinity.
+// The scales of a product of activations and weights, and the multiplier of a channel.
+struct RequantScales {
+  float input = 1, output = 1;
+  Span<const float> weights;   // one, or one a channel
+  bool float_product = false;  // the reference multiplies input and weight scale in float here
+
+  Multiplier multiplier(int32_t channel) const {
+    const float w = weights[weights.size > 1 ? static_cast<size_t>(channel) : 0];
+    const double product = float_product ? static_cast<double>(input * w)
+                                         : static_cast<double>(input) * static_cast<double>(w);
+    return QuantizeMultiplier(product / static_cast<double>(output));
+  }
+};
+
+// One output channel in the packs of scalar kernels, whose weights stay where the model has them.
+struct RequantChannel {
+  int32_t bias;
+  Multiplier multiplier;
+};
+
+// round(a * b / 2^31), saturating in the one case that overflows. The nudge's sign follows the
+// product and the division truncates toward zero, so ties round toward positive infinity.
 inline int32_t SaturatingRoundingDoublingHighMul(int32_t a, int32_t b) {
   if (a == b && a == std::numeric_limits<int32_t>::min())
     return std::numeric_limits<int32_t>::max();
