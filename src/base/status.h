@@ -11,7 +11,8 @@ using Status = octet_status;
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
-Status Fail(Status status, const char* format, ...);
+Status
+Fail(Status status, const char* format, ...);
 
 // Puts text in front of the recorded sentence, e.g. "operator 3 (CONV_2D \"stem\"): ".
 #if defined(__GNUC__)
@@ -21,7 +22,7 @@ void PrefixError(const char* format, ...);
 
 }  // namespace octet
 
-#define OCTET_RETURN_IF_ERROR(expression)                                \
-  do {                                                                   \
+#define OCTET_RETURN_IF_ERROR(expression)                                            \
+  do {                                                                               \
     if (::octet::Status status_ = (expression); status_ != OCTET_OK) return status_; \
   } while (0)

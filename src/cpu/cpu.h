@@ -11,13 +11,13 @@ namespace octet {
 // everything that the set implies: AVX-VNNI implies AVX2, AMX implies AVX-512 VNNI, ...).
 enum class Isa : uint32_t {
   kScalar = 0,
-  kAvx2 = 1u << 0,         // AVX2 and FMA
-  kAvxVnni = 1u << 1,      // 256-bit vpdpbusd, VEX
-  kAvx512Vnni = 1u << 2,   // AVX-512 F/BW/VL/DQ/VBMI and VNNI
-  kAmx = 1u << 3,          // AMX int8, granted by the kernel
-  kNeon = 1u << 4,         // NEON (ARMv7 with NEON, every AArch64)
-  kNeonDot = 1u << 5,      // sdot
-  kNeonI8mm = 1u << 6,     // smmla
+  kAvx2 = 1u << 0,        // AVX2 and FMA
+  kAvxVnni = 1u << 1,     // 256-bit vpdpbusd, VEX
+  kAvx512Vnni = 1u << 2,  // AVX-512 F/BW/VL/DQ/VBMI and VNNI
+  kAmx = 1u << 3,         // AMX int8, granted by the kernel
+  kNeon = 1u << 4,        // NEON (ARMv7 with NEON, every AArch64)
+  kNeonDot = 1u << 5,     // sdot
+  kNeonI8mm = 1u << 6,    // smmla
 };
 
 // A set of Isa bits.

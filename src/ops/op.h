@@ -100,9 +100,9 @@ struct Buffer {
 struct RunContext {
   const void* params = nullptr;
   const void* pack = nullptr;
-  const Buffer* inputs = nullptr;   // constants too; data null for absent optional inputs
+  const Buffer* inputs = nullptr;  // constants too; data null for absent optional inputs
   const Buffer* outputs = nullptr;
-  RowRange rows;                    // output rows to compute; operators without input_rows get all
+  RowRange rows;  // output rows to compute; operators without input_rows get all
   uint8_t* scratch = nullptr;
   size_t scratch_stride = 0;
   Threads threads;
@@ -121,20 +121,21 @@ using RunFn = Status (*)(const RunContext&);
 
 // The outcome of `bind`.
 struct Binding {
-  const char* kernel = "";     // static storage, e.g. "qs8_conv_6x64__avx512vnni", "add__ref"
+  const char* kernel = "";  // static storage, e.g. "qs8_conv_6x64__avx512vnni", "add__ref"
   RunFn run = nullptr;
-  const void* row = nullptr;   // the kernel's table row, for init and pack
-  size_t params_bytes = 0;     // trusted parameters: built at every load, never read from a file
-  size_t pack_bytes = 0;       // derived constants: data only (no sizes, offsets or pointers), so
-                               // that a file may carry them; any content must be safe to compute on
+  const void* row = nullptr;  // the kernel's table row, for init and pack
+  size_t params_bytes = 0;    // trusted parameters: built at every load, never read from a file
+  size_t pack_bytes = 0;      // derived constants: data only (no sizes, offsets or pointers), so
+                              // that a file may carry them; any content must be safe to compute on
   const char* pack_layout = nullptr;  // names the pack's layout, e.g. "qs8_conv/avx512vnni/1"
-  size_t scratch_bytes = 0;    // for each thread
+  size_t scratch_bytes = 0;           // for each thread
   uint64_t macs = 0;
 };
 
 struct OpDef {
   // Is the operator meaningful: input and output counts, types, shapes, options, quantisation?
-  // Everything that init, pack and run rely on. Fails with OCTET_INVALID_MODEL or OCTET_UNSUPPORTED.
+  // Everything that init, pack and run rely on. Fails with OCTET_INVALID_MODEL or
+  // OCTET_UNSUPPORTED.
   Status (*check)(const OpView& op);
 
   // Chooses the best kernel among `isa` and states what it needs. Cannot fail after check.
@@ -163,20 +164,21 @@ fb::Options OpOptionsType(OpKind kind);
 
 // ---- Helpers for `check` ---------------------------------------------------------------------
 
-// Fails with OCTET_INVALID_MODEL and a sentence unless the counts fit; absent optional inputs count.
+// Fails with OCTET_INVALID_MODEL and a sentence unless the counts fit; absent optional inputs
+// count.
 Status CheckCounts(const OpView& op, size_t min_in, size_t max_in, size_t min_out, size_t max_out);
 // Inputs [0, required) are present.
 Status CheckPresent(const OpView& op, size_t required);
 Status CheckType(const TensorView& t, const char* role, std::initializer_list<DType> types);
 Status CheckRank(const TensorView& t, const char* role, int32_t min_rank, int32_t max_rank);
-Status CheckQuantised(const TensorView& t, const char* role);       // one scale; zero point in range
+Status CheckQuantised(const TensorView& t, const char* role);  // one scale; zero point in range
 Status CheckSameShape(const TensorView& a, const TensorView& b, const char* roles);
 Status CheckConstant(const TensorView& t, const char* role);
 // "unsupported types: inputs (int8, float32), outputs (int8)", as OCTET_UNSUPPORTED.
 Status UnsupportedTypes(const OpView& op);
 
-#define OCTET_CHECK_OP(condition, ...)                                 \
-  do {                                                                 \
+#define OCTET_CHECK_OP(condition, ...)                                        \
+  do {                                                                        \
     if (!(condition)) return ::octet::Fail(OCTET_INVALID_MODEL, __VA_ARGS__); \
   } while (0)
 

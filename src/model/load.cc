@@ -1,0 +1,195 @@
+// From bytes to a model that needs no further checks: container, structure, meaning, then kernels.
+#include <cstring>
+#include <limits>
+#include <new>
+
+#include "src/model/checksum.h"
+#include "src/model/model.h"
+
+namespace octet {
+namespace {
+
+constexpr uint32_t kReaderVersion = 1;
+
+Status CheckContainer(const uint8_t* data, size_t size, const fb::Model** file) {
+  if (reinterpret_cast<uintptr_t>(data) % 16 != 0) {
+    return Fail(OCTET_INVALID_ARGUMENT, "a model in memory must be 16-byte aligned");
+  }
+  if (size < 64 + kTrailerBytes) {
+    return Fail(OCTET_INVALID_MODEL, "%zu bytes are too few for an .octet file", size);
+  }
+  if (!fb::ModelBufferHasIdentifier(data)) {
+    if (std::memcmp(data + 4, "TFL3", 4) == 0) {
+      return Fail(OCTET_INVALID_MODEL,
+                  "this is a .tflite file: convert it first (octet convert model.tflite -o "
+                  "model.octet)");
+    }
+    return Fail(OCTET_INVALID_MODEL, "not an .octet file (identifier \"OCT1\" is missing)");
+  }
+  const uint8_t* trailer = data + size - kTrailerBytes;
+  if (std::memcmp(trailer, kTrailerMagic, sizeof kTrailerMagic) != 0) {
+    return Fail(OCTET_INVALID_MODEL,
+                "the file is cut off or has been added to: no trailer at the "
+                "end");
+  }
+  uint64_t stated = 0;
+  for (int i = 7; i >= 0; --i) stated = stated << 8 | trailer[8 + i];
+  const size_t content = size - kTrailerBytes;
+  if (stated != Checksum(data, content)) {
+    return Fail(OCTET_INVALID_MODEL, "the checksum does not match: the file is damaged");
+  }
+  flatbuffers::Verifier verifier(data, content, /*max_depth=*/16, /*max_tables=*/4000000);
+  if (!fb::VerifyModelBuffer(verifier)) {
+    return Fail(OCTET_INVALID_MODEL, "the file's structure is broken (FlatBuffers verifier)");
+  }
+  *file = fb::GetModel(data);
+  if ((*file)->min_reader() > kReaderVersion) {
+    return Fail(OCTET_UNSUPPORTED, "the file needs a reader of format version %u, this is %u",
+                (*file)->min_reader(), kReaderVersion);
+  }
+  return OCTET_OK;
+}
+
+Slot MakeSlot(const fb::Model& file, const uint8_t* data, int32_t tensor) {
+  if (tensor < 0) return {fb::Place::CONSTANT, 0, 0};
+  const fb::Tensor& t = *file.tensors()->Get(static_cast<uint32_t>(tensor));
+  if (t.place() == fb::Place::CONSTANT) {
+    return {t.place(), 0,
+            reinterpret_cast<uintptr_t>(file.buffers()->Get(t.buffer())->data()->data())};
+  }
+  return {t.place(), t.ring_rows(), static_cast<uintptr_t>(t.offset())};
+}
+
+// Lays out the model's block. Called with a null base to learn the size, then to fill it.
+size_t Build(const fb::Model& file, const uint8_t* data, IsaSet isa, const size_t* live_top,
+             TensorView* tensors, const TensorView** pointers, uint8_t* base) {
+  Carver carver(base);
+  octet_model* model = carver.take<octet_model>(1);
+  const uint32_t count = file.operators()->size();
+  BoundOp* ops = carver.take<BoundOp>(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    const FileOpView op_view(file, static_cast<int32_t>(i), tensors, pointers);
+    const OpView& op = op_view.view();
+    const OpDef& def = *FindOp(op.kind);
+    Binding binding;
+    def.bind(op, isa, &binding);
+
+    const size_t operands = op.inputs.size + op.outputs.size;
+    Slot* slots = carver.take<Slot>(operands);
+    uint8_t* params = carver.take<uint8_t>(binding.params_bytes, 16);
+    const uint8_t* pack = nullptr;
+    uint8_t* built_pack = nullptr;
+    if (binding.pack_layout != nullptr) {
+      pack = FindPack(file, data, static_cast<int32_t>(i), binding.pack_layout, binding.pack_bytes);
+      if (pack == nullptr) pack = built_pack = carver.take<uint8_t>(binding.pack_bytes, 64);
+    }
+    if (base == nullptr) continue;
+
+    const fb::Operator& source = *file.operators()->Get(i);
+    for (size_t j = 0; j < op.inputs.size; ++j) {
+      slots[j] = MakeSlot(file, data, source.inputs()->Get(static_cast<uint32_t>(j)));
+    }
+    for (size_t j = 0; j < op.outputs.size; ++j) {
+      slots[op.inputs.size + j] =
+          MakeSlot(file, data, source.outputs()->Get(static_cast<uint32_t>(j)));
+    }
+    std::memset(params, 0, binding.params_bytes);
+    if (def.init != nullptr) def.init(op, binding, params);
+    if (built_pack != nullptr) {
+      std::memset(built_pack, 0, binding.pack_bytes);
+      def.pack(op, binding, params, built_pack);
+    }
+    BoundOp& bound = ops[i];
+    bound.run = binding.run;
+    bound.params = params;
+    bound.pack = pack;
+    bound.slots = slots;
+    bound.input_count = static_cast<uint16_t>(op.inputs.size);
+    bound.output_count = static_cast<uint16_t>(op.outputs.size);
+    bound.rows = RowCount(op.out());
+    bound.scratch_bytes = AlignUp(binding.scratch_bytes, 64);
+    bound.scratch_offset = AlignUp(live_top[i], 64);
+  }
+  if (base != nullptr) {
+    model->ops = ops;
+    model->block_bytes = carver.size();
+  }
+  return carver.size();
+}
+
+}  // namespace
+
+const uint8_t* FindPack(const fb::Model& file, const uint8_t* data, int32_t op, const char* layout,
+                        size_t bytes) {
+  if (file.packs() == nullptr) return nullptr;
+  for (const fb::PackedData* pack : *file.packs()) {
+    if (pack->op() != op || pack->layout() == nullptr || pack->data() == nullptr) continue;
+    if (std::strcmp(pack->layout()->c_str(), layout) != 0) continue;
+    const uint8_t* p = pack->data()->data();
+    if (pack->data()->size() == bytes && reinterpret_cast<uintptr_t>(p) % 64 == 0) return p;
+  }
+  return nullptr;
+}
+
+Status LoadModel(const uint8_t* data, size_t size, bool mapped, const octet_allocator& allocator,
+                 IsaSet isa, size_t ram_limit, octet_model** out) {
+  const fb::Model* file = nullptr;
+  OCTET_RETURN_IF_ERROR(CheckContainer(data, size, &file));
+
+  // Temporary memory, given back before this returns.
+  Block block;
+  const size_t op_count = file->operators() != nullptr ? file->operators()->size() : 0;
+  const size_t operands = MaxOperands(*file);
+  Carver sizes(nullptr);
+  sizes.take<size_t>(op_count);
+  sizes.take<TensorView>(operands);
+  sizes.take<const TensorView*>(operands);
+  if (!block.allocate(allocator, sizes.size())) {
+    return Fail(OCTET_OUT_OF_MEMORY, "no memory for loading (%zu bytes)", sizes.size());
+  }
+  Carver carver(block.data());
+  size_t* live_top = carver.take<size_t>(op_count);
+  TensorView* tensors = carver.take<TensorView>(operands);
+  const TensorView** pointers = carver.take<const TensorView*>(operands);
+  for (size_t i = 0; i < operands; ++i) new (&tensors[i]) TensorView();
+
+  OCTET_RETURN_IF_ERROR(VerifyModel(*file, allocator, live_top));
+
+  const size_t bytes = Build(*file, data, isa, live_top, tensors, pointers, nullptr);
+  if (ram_limit != 0 && bytes > ram_limit) {
+    return Fail(
+        OCTET_RAM_LIMIT,
+        "the model needs %zu bytes (handles, parameters, packed weights), the limit is %zu; "
+        "a file converted with --target for this CPU needs no packed weights",
+        bytes, ram_limit);
+  }
+  void* memory = allocator.allocate(allocator.context, bytes, kBlockAlignment);
+  if (memory == nullptr) {
+    return Fail(OCTET_OUT_OF_MEMORY, "no memory for the model (%zu bytes)", bytes);
+  }
+  Build(*file, data, isa, live_top, tensors, pointers, static_cast<uint8_t*>(memory));
+  octet_model* model = static_cast<octet_model*>(memory);
+  model->allocator = allocator;
+  model->data = data;
+  model->size = size;
+  model->mapped = mapped;
+  model->file = file;
+  model->isa = isa;
+  model->max_operands = operands;
+  *out = model;
+  return OCTET_OK;
+}
+
+size_t ArenaBytes(const octet_model& model, size_t threads) {
+  size_t bytes = static_cast<size_t>(model.file->arena_bytes());
+  const uint32_t count = model.file->operators()->size();
+  for (uint32_t i = 0; i < count; ++i) {
+    const BoundOp& op = model.ops[i];
+    if (op.scratch_bytes == 0) continue;
+    const size_t end = op.scratch_offset + threads * op.scratch_bytes;
+    if (end > bytes) bytes = end;
+  }
+  return bytes;
+}
+
+}  // namespace octet

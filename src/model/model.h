@@ -1,0 +1,76 @@
+// A loaded, verified model: what octet_model is.
+#pragma once
+
+#include "src/base/memory.h"
+#include "src/ops/op.h"
+
+namespace octet {
+
+// A tensor's place, resolved as far as that goes without a session.
+struct Slot {
+  fb::Place place;
+  int32_t ring_rows;
+  uintptr_t value;  // CONSTANT: address; ARENA, STATE: offset. An absent input: CONSTANT, 0
+};
+
+// An operator bound to a kernel.
+struct BoundOp {
+  RunFn run;
+  const void* params;
+  const void* pack;
+  const Slot* slots;  // inputs, then outputs
+  uint16_t input_count;
+  uint16_t output_count;
+  int32_t rows;           // of output 0, as RunContext::rows counts them
+  size_t scratch_bytes;   // for each thread
+  size_t scratch_offset;  // in the arena, above every tensor that is live in the operator's steps
+};
+
+// Temporary views of one operator of a file.
+class FileOpView {
+ public:
+  // `tensors` and `pointers` have room for the operator's inputs and outputs.
+  FileOpView(const fb::Model& file, int32_t op, TensorView* tensors, const TensorView** pointers);
+  const OpView& view() const { return view_; }
+
+ private:
+  OpView view_;
+};
+
+// Checks everything about a file that running relies on. `live_top`, of operator count, receives
+// for each operator the end of the highest tensor that is live while it runs.
+Status VerifyModel(const fb::Model& file, const octet_allocator& allocator, size_t* live_top);
+
+// Largest number of inputs plus outputs of any operator.
+size_t MaxOperands(const fb::Model& file);
+TensorView ViewTensor(const fb::Model& file, const fb::Tensor& tensor);
+size_t StoredBytes(const fb::Tensor& tensor);  // of a ring or a whole tensor
+
+}  // namespace octet
+
+struct octet_model {
+  octet_allocator allocator;
+  const uint8_t* data;
+  size_t size;
+  bool mapped;  // by octet_model_load_file: to be unmapped
+  const octet::fb::Model* file;
+  octet::IsaSet isa;
+  size_t block_bytes;  // of the block that begins with this struct
+  const octet::BoundOp* ops;
+  size_t max_operands;
+};
+
+namespace octet {
+
+Status LoadModel(const uint8_t* data, size_t size, bool mapped, const octet_allocator& allocator,
+                 IsaSet isa, size_t ram_limit, octet_model** model);
+
+// The arena for a number of threads: activations, and each operator's scratch above what lives
+// while it runs.
+size_t ArenaBytes(const octet_model& model, size_t threads);
+
+// Finds the file's pack for an operator and a layout; null if there is none that can be used.
+const uint8_t* FindPack(const fb::Model& file, const uint8_t* data, int32_t op, const char* layout,
+                        size_t bytes);
+
+}  // namespace octet

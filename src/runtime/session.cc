@@ -1,0 +1,233 @@
+#include "src/runtime/session.h"
+
+#include <cstring>
+#include <ctime>
+
+#if OCTET_WITH_PTHREADPOOL
+#include <pthreadpool.h>
+#endif
+
+namespace octet {
+namespace {
+
+size_t ThreadCount(const octet_session_options& options) {
+#if OCTET_WITH_PTHREADPOOL
+  if (options.pool != nullptr) return pthreadpool_get_threads_count(options.pool);
+#endif
+  return options.threads > 0 ? options.threads : 1;
+}
+
+// Lays out the session's block; with a null base, to learn its size.
+size_t Layout(const octet_model& model, const octet_session_options& options, uint8_t* base) {
+  Carver carver(base);
+  octet_session* session = carver.take<octet_session>(1);
+  Buffer* buffers = carver.take<Buffer>(model.max_operands);
+  uint64_t* times = nullptr;
+  if (options.profiling) times = carver.take<uint64_t>(model.file->steps()->size());
+  const size_t state_bytes = static_cast<size_t>(model.file->state_bytes());
+  uint8_t* state = nullptr;
+  if (state_bytes > 0) state = carver.take<uint8_t>(state_bytes, kBlockAlignment);
+  if (base != nullptr) {
+    std::memset(base, 0, carver.size());
+    session->block_bytes = carver.size();
+    session->buffers = buffers;
+    session->times = times;
+    session->state = state;
+  }
+  return carver.size();
+}
+
+uint64_t Now() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
+}
+
+inline Buffer Resolve(const octet_session& session, const Slot& slot) {
+  switch (slot.place) {
+    case fb::Place::ARENA:
+      return {session.arena + slot.value, slot.ring_rows};
+    case fb::Place::STATE:
+      return {session.state + slot.value, 0};
+    default:
+      return {reinterpret_cast<uint8_t*>(slot.value), 0};
+  }
+}
+
+void CallBack(const octet_session& session, size_t step, const fb::Step& s) {
+  const fb::Model& file = *session.model->file;
+  const fb::Operator& op = *file.operators()->Get(static_cast<uint32_t>(s.op()));
+  for (uint32_t i = 0; i < op.outputs()->size(); ++i) {
+    const fb::Tensor& t = *file.tensors()->Get(static_cast<uint32_t>(op.outputs()->Get(i)));
+    if (t.ring_rows() > 0) continue;
+    octet_tensor_info info;
+    info.struct_size = sizeof info;
+    FillTensorInfo(file, t, &info);
+    session.callback(session.callback_context, step, i, &info, TensorData(session, t));
+  }
+}
+
+}  // namespace
+
+Status SessionMemory(const octet_model& model, const octet_session_options& options,
+                     octet_memory* memory) {
+  const size_t threads = ThreadCount(options);
+  if (threads > 1024) return Fail(OCTET_INVALID_ARGUMENT, "%zu threads are too many", threads);
+  octet_memory m = {};
+  m.struct_size = memory->struct_size;
+  m.model_bytes = model.block_bytes;
+  m.session_bytes = Layout(model, options, nullptr);
+  m.arena_bytes = ArenaBytes(model, threads);
+  m.total_bytes = m.model_bytes + m.session_bytes + m.arena_bytes;
+  m.mapped_bytes = model.size;
+  m.activation_bytes = static_cast<size_t>(model.file->arena_bytes());
+  *memory = m;
+  return OCTET_OK;
+}
+
+Status CreateSession(const octet_model& model, const octet_session_options& options,
+                     octet_session** out) {
+  octet_memory memory = {};
+  OCTET_RETURN_IF_ERROR(SessionMemory(model, options, &memory));
+  if (options.ram_limit != 0 && memory.total_bytes > options.ram_limit) {
+    return Fail(OCTET_RAM_LIMIT,
+                "the session needs %zu bytes (arena %zu, session %zu, model %zu), the limit is %zu",
+                memory.total_bytes, memory.arena_bytes, memory.session_bytes, memory.model_bytes,
+                options.ram_limit);
+  }
+  if (options.arena != nullptr) {
+    if (reinterpret_cast<uintptr_t>(options.arena) % kBlockAlignment != 0) {
+      return Fail(OCTET_INVALID_ARGUMENT, "the caller's arena is not 64-byte aligned");
+    }
+    if (options.arena_size < memory.arena_bytes) {
+      return Fail(OCTET_OUT_OF_MEMORY, "the caller's arena has %zu bytes, %zu are needed",
+                  options.arena_size, memory.arena_bytes);
+    }
+  }
+  const octet_allocator allocator =
+      options.allocator.allocate != nullptr ? options.allocator : model.allocator;
+  void* base = allocator.allocate(allocator.context, memory.session_bytes, kBlockAlignment);
+  if (base == nullptr) {
+    return Fail(OCTET_OUT_OF_MEMORY, "no memory for the session (%zu bytes)", memory.session_bytes);
+  }
+  Layout(model, options, static_cast<uint8_t*>(base));
+  octet_session* session = static_cast<octet_session*>(base);
+  session->model = &model;
+  session->allocator = allocator;
+  session->arena = static_cast<uint8_t*>(options.arena);
+  if (options.arena == nullptr && memory.arena_bytes > 0) {
+    session->arena = static_cast<uint8_t*>(
+        allocator.allocate(allocator.context, memory.arena_bytes, kBlockAlignment));
+    if (session->arena == nullptr) {
+      DestroySession(session);
+      return Fail(OCTET_OUT_OF_MEMORY, "no memory for the arena (%zu bytes)", memory.arena_bytes);
+    }
+    session->arena_bytes = memory.arena_bytes;
+    // Defined contents, so that the result of a run without inputs is defined as well.
+    std::memset(session->arena, 0, memory.arena_bytes);
+  }
+  session->threads.count = ThreadCount(options);
+#if OCTET_WITH_PTHREADPOOL
+  session->threads.pool = options.pool;
+  if (options.pool == nullptr && session->threads.count > 1) {
+    session->own_pool = pthreadpool_create(session->threads.count);
+    if (session->own_pool == nullptr) {
+      DestroySession(session);
+      return Fail(OCTET_OUT_OF_MEMORY, "the thread pool could not be made");
+    }
+    session->threads.pool = session->own_pool;
+    session->threads.count = pthreadpool_get_threads_count(session->own_pool);
+  }
+#endif
+  ResetState(session);
+  *out = session;
+  return OCTET_OK;
+}
+
+void DestroySession(octet_session* session) {
+  if (session == nullptr) return;
+#if OCTET_WITH_PTHREADPOOL
+  if (session->own_pool != nullptr) pthreadpool_destroy(session->own_pool);
+#endif
+  const octet_allocator allocator = session->allocator;
+  if (session->arena_bytes > 0) {
+    allocator.release(allocator.context, session->arena, session->arena_bytes);
+  }
+  allocator.release(allocator.context, session, session->block_bytes);
+}
+
+Status RunSession(octet_session* session) {
+  const octet_model& model = *session->model;
+  const auto& steps = *model.file->steps();
+  const uint32_t count = steps.size();
+  RunContext context;
+  context.threads = session->threads;
+  for (uint32_t i = 0; i < count; ++i) {
+    const fb::Step& step = *steps.Get(i);
+    const BoundOp& op = model.ops[step.op()];
+    const uint64_t begin = session->times != nullptr ? Now() : 0;
+    const uint32_t operands = uint32_t{op.input_count} + op.output_count;
+    for (uint32_t j = 0; j < operands; ++j) {
+      session->buffers[j] = Resolve(*session, op.slots[j]);
+    }
+    context.params = op.params;
+    context.pack = op.pack;
+    context.inputs = session->buffers;
+    context.outputs = session->buffers + op.input_count;
+    context.rows = {step.row_begin(), step.row_end() < 0 ? op.rows : step.row_end()};
+    context.scratch = session->arena + op.scratch_offset;
+    context.scratch_stride = op.scratch_bytes;
+    if (Status s = op.run(context); s != OCTET_OK) {
+      const fb::Operator& source = *model.file->operators()->Get(static_cast<uint32_t>(step.op()));
+      PrefixError("operator %d (%s \"%s\"): ", step.op(), OpName(source.kind()),
+                  source.name() != nullptr ? source.name()->c_str() : "");
+      return s;
+    }
+    if (session->times != nullptr) session->times[i] = Now() - begin;
+    if (session->callback != nullptr) CallBack(*session, i, step);
+  }
+  return OCTET_OK;
+}
+
+void ResetState(octet_session* session) {
+  if (session->state == nullptr) return;
+  for (const fb::Tensor* t : *session->model->file->tensors()) {
+    if (t->place() != fb::Place::STATE) continue;
+    uint8_t* data = TensorData(*session, *t);
+    const size_t bytes = StoredBytes(*t);
+    if (t->type() == DType::INT16) {
+      const int16_t value = static_cast<int16_t>(t->zero_point());
+      for (size_t i = 0; i < bytes; i += sizeof value) std::memcpy(data + i, &value, sizeof value);
+    } else {
+      const bool bytewise = TypeBytes(t->type()) == 1;
+      std::memset(data, bytewise ? t->zero_point() & 0xff : 0, bytes);
+    }
+  }
+}
+
+uint8_t* TensorData(const octet_session& session, const fb::Tensor& t) {
+  switch (t.place()) {
+    case fb::Place::ARENA:
+      return session.arena + t.offset();
+    case fb::Place::STATE:
+      return session.state + t.offset();
+    default:
+      return const_cast<uint8_t*>(session.model->file->buffers()->Get(t.buffer())->data()->data());
+  }
+}
+
+void FillTensorInfo(const fb::Model& file, const fb::Tensor& tensor, octet_tensor_info* info) {
+  const TensorView view = ViewTensor(file, tensor);
+  octet_tensor_info filled = {};
+  filled.struct_size = info->struct_size;
+  filled.name = view.name;
+  filled.type = static_cast<octet_type>(view.type);
+  filled.rank = view.rank;
+  for (int32_t i = 0; i < view.rank; ++i) filled.shape[i] = view.dims[i];
+  filled.bytes = view.bytes();
+  filled.scale = view.scale();
+  filled.zero_point = view.zero_point;
+  *info = filled;
+}
+
+}  // namespace octet
