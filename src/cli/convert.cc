@@ -1,0 +1,94 @@
+// octet convert: other formats into .octet.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "octet/compiler.h"
+#include "src/cli/command.h"
+#include "src/cli/format.h"
+#include "src/cli/tensor_io.h"
+
+namespace octet::cli {
+namespace {
+
+struct Options {
+  std::string input, output, labels, ram_limit;
+  std::vector<std::string> metadata;
+  compiler::ConvertOptions convert;
+  bool verbose = false, no_optimize = false, json = false;
+};
+
+int Convert(Options& options) {
+  compiler::ConvertOptions& convert = options.convert;
+  convert.optimize = !options.no_optimize;
+  if (!options.ram_limit.empty()) {
+    convert.ram_limit = ParseBytes(options.ram_limit, "--ram-limit");
+  }
+  if (!options.labels.empty()) {
+    const ByteVector file = ReadFile(options.labels);
+    std::string text(file.begin(), file.end());
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+    convert.metadata.emplace_back("labels", std::move(text));
+  }
+  for (const std::string& entry : options.metadata) {
+    const size_t at = entry.find('=');
+    if (at == std::string::npos || at == 0) {
+      Die(kExitUsage, "--metadata: \"%s\" is not KEY=VALUE", entry.c_str());
+    }
+    convert.metadata.emplace_back(entry.substr(0, at), entry.substr(at + 1));
+  }
+  compiler::ConvertReport report;
+  Check(Result<void>::From(compiler::ConvertFile(options.input, options.output, convert, &report)),
+        options.input);
+  if (options.json) {
+    const nlohmann::ordered_json json = {{"input", options.input},
+                                         {"output", options.output},
+                                         {"file_bytes", report.file_bytes},
+                                         {"arena_bytes", report.arena_bytes},
+                                         {"bound_bytes", report.bound_bytes},
+                                         {"log", report.log}};
+    std::printf("%s\n", json.dump(2).c_str());
+    return kExitOk;
+  }
+  if (options.verbose) {
+    for (const std::string& line : report.log) std::printf("%s\n", line.c_str());
+  }
+  std::printf("%s: file %llu bytes, arena %llu bytes, bound %llu bytes\n", options.output.c_str(),
+              static_cast<unsigned long long>(report.file_bytes),
+              static_cast<unsigned long long>(report.arena_bytes),
+              static_cast<unsigned long long>(report.bound_bytes));
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddConvert(CLI::App* app, Action* action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app->add_subcommand("convert", "Turn a .tflite model into an .octet file");
+  command->add_option("IN", options->input, "model to convert")->required();
+  command->add_option("-o,--output", options->output, ".octet file to write")->required();
+  command->add_flag("-v,--verbose", options->verbose, "say what each pass did");
+  command->add_option("--target", options->convert.target,
+                      "weight packs to put into the file: native, x86-avx2, x86-avxvnni, "
+                      "x86-avx512vnni, ... (default: none; weights are packed when loading)");
+  command
+      ->add_option("--ram-limit", options->ram_limit,
+                   "refuse if the activations need more than BYTES (K, M suffixes)")
+      ->type_name("BYTES");
+  command->add_option("--labels", options->labels, "class names for the file, one a line")
+      ->type_name("FILE");
+  command->add_option("--metadata", options->metadata, "free text for the file")
+      ->type_name("KEY=VALUE");
+  command->add_flag("--no-optimize", options->no_optimize,
+                    "keep the source's operators one by one");
+  command->add_flag("--json", options->json, "print the report as JSON");
+  command->footer(
+      "Examples:\n"
+      "  octet convert mobilenet.tflite -o mobilenet.octet --labels imagenet.txt\n"
+      "  octet convert kws.tflite -o kws.octet --ram-limit 64K -v\n"
+      "  octet convert vww.tflite -o vww.octet --target x86-avx2 --metadata licence=Apache-2.0");
+  command->callback([=] { *action = [=] { return Convert(*options); }; });
+}
+
+}  // namespace octet::cli

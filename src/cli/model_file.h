@@ -1,0 +1,36 @@
+// Models for sub-commands: .octet mapped, other formats converted in memory.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "octet/compiler.h"
+#include "src/cli/command.h"
+
+namespace octet::cli {
+
+struct LoadOptions {
+  std::string isa;     // "": OCTET_ISA or the CPU's best
+  std::string target;  // weight packs, when the model is converted
+  bool keep_bytes = false;
+};
+
+struct ModelFile {
+  std::string path;
+  bool converted = false;          // it was not an .octet file
+  compiler::ConvertReport report;  // when converted
+  uint64_t file_bytes = 0;         // of the .octet file, in memory or not
+  std::vector<uint8_t> bytes;      // of the .octet file, when keep_bytes
+  double load_us = 0;              // of loading the .octet file; conversion not included
+  Model model;
+};
+
+ModelFile LoadModel(const std::string& path, const LoadOptions& options);
+
+// Adds --isa and --target to a sub-command.
+void AddLoadOptions(CLI::App* command, LoadOptions* options);
+
+// The instruction set of the model's best kernel, as OCTET_ISA names it.
+std::string IsaOf(const Model& model);
+
+}  // namespace octet::cli
