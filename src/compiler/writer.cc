@@ -1,0 +1,157 @@
+#include "src/compiler/writer.h"
+
+#include <cstring>
+#include <unordered_map>
+
+#include "src/model/checksum.h"
+
+namespace octet {
+namespace {
+
+constexpr uint32_t kFormatVersion = 1;
+constexpr size_t kAlignment = 64;
+// FlatBuffers address with 31 bits; what is not constants stays far below the difference.
+constexpr uint64_t kMaxConstantBytes = (uint64_t{1} << 31) - (uint64_t{64} << 20);
+
+using flatbuffers::FlatBufferBuilder;
+using flatbuffers::Offset;
+using flatbuffers::Vector;
+
+Offset<Vector<uint8_t>> AlignedBytes(FlatBufferBuilder* b, const std::vector<uint8_t>& data) {
+  b->ForceVectorAlignment(data.size(), 1, kAlignment);
+  return b->CreateVector(data.data(), data.size());
+}
+
+// Stores each different content once.
+class ConstantPool {
+ public:
+  uint32_t Add(const std::shared_ptr<const std::vector<uint8_t>>& data) {
+    const uint64_t key = Checksum(data->data(), data->size()) ^ data->size();
+    auto [begin, end] = index_.equal_range(key);
+    for (auto it = begin; it != end; ++it) {
+      if (*contents_[it->second] == *data) return it->second;
+    }
+    const uint32_t index = static_cast<uint32_t>(contents_.size());
+    contents_.push_back(data.get());
+    index_.emplace(key, index);
+    return index;
+  }
+  const std::vector<const std::vector<uint8_t>*>& contents() const { return contents_; }
+
+ private:
+  std::vector<const std::vector<uint8_t>*> contents_;
+  std::unordered_multimap<uint64_t, uint32_t> index_;
+};
+
+}  // namespace
+
+Status WriteModel(const Graph& graph, const Plan& plan, const std::vector<PackedOp>& packs,
+                  std::vector<uint8_t>* file) {
+  ConstantPool pool;
+  std::vector<uint32_t> buffer_of(graph.tensors.size(), 0);
+  for (size_t i = 0; i < graph.tensors.size(); ++i) {
+    if (graph.tensors[i].is_constant()) buffer_of[i] = pool.Add(graph.tensors[i].data);
+  }
+  uint64_t total = 0;
+  for (const auto* content : pool.contents()) total += content->size() + 2 * kAlignment;
+  for (const PackedOp& pack : packs) total += pack.data.size() + 2 * kAlignment;
+  if (total > kMaxConstantBytes) {
+    return Fail(OCTET_UNSUPPORTED, "%llu bytes of constants do not fit a model file",
+                static_cast<unsigned long long>(total));
+  }
+
+  FlatBufferBuilder b(static_cast<size_t>(total) + 65536);
+  std::vector<Offset<fb::Buffer>> buffers;
+  for (const auto* content : pool.contents()) {
+    const auto data = AlignedBytes(&b, *content);
+    buffers.push_back(fb::CreateBuffer(b, data));
+  }
+  std::vector<Offset<fb::PackedData>> pack_offsets;
+  for (const PackedOp& pack : packs) {
+    const auto data = AlignedBytes(&b, pack.data);
+    const auto layout = b.CreateString(pack.layout);
+    pack_offsets.push_back(fb::CreatePackedData(b, pack.op, layout, data));
+  }
+
+  std::vector<Offset<fb::Tensor>> tensors;
+  for (size_t i = 0; i < graph.tensors.size(); ++i) {
+    const GraphTensor& t = graph.tensors[i];
+    const TensorPlace& place = plan.places[i];
+    const auto name = b.CreateString(t.name);
+    const auto shape = b.CreateVector(t.shape);
+    const Offset<Vector<float>> scale = t.scale.empty() ? 0 : b.CreateVector(t.scale);
+    fb::TensorBuilder builder(b);
+    builder.add_offset(place.offset);
+    builder.add_name(name);
+    builder.add_type(t.type);
+    builder.add_shape(shape);
+    if (!scale.IsNull()) builder.add_scale(scale);
+    builder.add_zero_point(t.zero_point);
+    builder.add_axis(t.axis);
+    builder.add_place(place.place);
+    builder.add_buffer(buffer_of[i]);
+    builder.add_ring_rows(place.ring_rows);
+    builder.add_view_of(place.view_of);
+    tensors.push_back(builder.Finish());
+  }
+
+  std::vector<Offset<fb::Operator>> ops;
+  for (const GraphOp& op : graph.ops) {
+    const auto name = b.CreateString(op.name);
+    const auto inputs = b.CreateVector(op.inputs);
+    const auto outputs = b.CreateVector(op.outputs);
+    const auto options = op.options.Pack(b);
+    fb::OperatorBuilder builder(b);
+    builder.add_name(name);
+    builder.add_inputs(inputs);
+    builder.add_outputs(outputs);
+    if (op.options.type != fb::Options::NONE) builder.add_options(options);
+    builder.add_options_type(op.options.type);
+    builder.add_kind(op.kind);
+    ops.push_back(builder.Finish());
+  }
+
+  std::vector<Offset<fb::Metadata>> metadata;
+  for (const auto& [key, value] : graph.metadata) {
+    const auto key_text = b.CreateString(key);
+    const auto value_text = b.CreateString(value);
+    metadata.push_back(fb::CreateMetadata(b, key_text, value_text));
+  }
+
+  const auto producer = b.CreateString(std::string("octet ") + octet_version());
+  const auto tensors_vector = b.CreateVector(tensors);
+  const auto ops_vector = b.CreateVector(ops);
+  const auto inputs = b.CreateVector(graph.inputs);
+  const auto outputs = b.CreateVector(graph.outputs);
+  const auto steps = b.CreateVectorOfStructs(plan.steps);
+  const auto buffers_vector = b.CreateVector(buffers);
+  const auto packs_vector = b.CreateVector(pack_offsets);
+  const auto metadata_vector = b.CreateVector(metadata);
+  fb::ModelBuilder model(b);
+  model.add_version(kFormatVersion);
+  model.add_min_reader(1);
+  model.add_producer(producer);
+  model.add_tensors(tensors_vector);
+  model.add_operators(ops_vector);
+  model.add_inputs(inputs);
+  model.add_outputs(outputs);
+  model.add_steps(steps);
+  model.add_arena_bytes(plan.arena_bytes);
+  model.add_state_bytes(plan.state_bytes);
+  model.add_buffers(buffers_vector);
+  model.add_packs(packs_vector);
+  model.add_metadata(metadata_vector);
+  fb::FinishModelBuffer(b, model.Finish());
+
+  const size_t body = (b.GetSize() + kAlignment - 1) / kAlignment * kAlignment;
+  file->assign(body + 16, 0);
+  std::memcpy(file->data(), b.GetBufferPointer(), b.GetSize());
+  const uint64_t sum = Checksum(file->data(), body);
+  std::memcpy(file->data() + body, "OCTSUM1", 8);
+  for (int i = 0; i < 8; ++i) {
+    (*file)[body + 8 + i] = static_cast<uint8_t>(sum >> (8 * i));
+  }
+  return OCTET_OK;
+}
+
+}  // namespace octet
