@@ -1,0 +1,14 @@
+#include "kernels/s8_softmax/s8_softmax.h"
+
+namespace octet {
+
+Span<const S8SoftmaxKernel> S8SoftmaxTable() {
+  static constexpr S8SoftmaxKernel kTable[] = {
+#define OCTET_S8_SOFTMAX(function, name, isa) {name, Isa::isa, function, function##16},
+#include "kernels/s8_softmax/s8_softmax_table.inc"
+#undef OCTET_S8_SOFTMAX
+  };
+  return {kTable, sizeof kTable / sizeof kTable[0]};
+}
+
+}  // namespace octet
