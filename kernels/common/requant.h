@@ -13,6 +13,11 @@
 
 namespace octet {
 
+template <class T>
+inline T Clamp(T value, T low, T high) {
+  return value < low ? low : (value > high ? high : value);
+}
+
 // Shift: positive is left, negative is right.
 struct Multiplier {
   int32_t m = 0;
@@ -72,10 +77,11 @@ inline int32_t RoundingDivideByPOT(int32_t x, int32_t exponent) {
   return (x >> exponent) + (remainder > threshold ? 1 : 0);
 }
 
-// R(acc). A left shift wraps like the reference's (checked models never make it overflow).
+// R(acc). A left shift wraps. Checked models only have shifts in [-31, 30]; a multiplier from a
+// file's pack may have any, and must not be undefined behaviour.
 inline int32_t Requantize(int32_t acc, Multiplier q) {
-  const int32_t left = q.shift > 0 ? q.shift : 0;
-  const int32_t right = q.shift > 0 ? 0 : -q.shift;
+  const int32_t left = q.shift > 0 ? q.shift & 31 : 0;
+  const int32_t right = q.shift > 0 ? 0 : -q.shift & 31;
   const int32_t shifted = static_cast<int32_t>(static_cast<uint32_t>(acc) << left);
   return RoundingDivideByPOT(SaturatingRoundingDoublingHighMul(shifted, q.m), right);
 }
@@ -84,16 +90,11 @@ inline int32_t Requantize(int32_t acc, Multiplier q) {
 // Source: TFLite's MultiplyByQuantizedMultiplier(int64_t, ...).
 inline int32_t Requantize64(int64_t acc, Multiplier q) {
   const int32_t reduced = q.m < 0x7FFF0000 ? (q.m + (1 << 15)) >> 16 : 0x7FFF;
-  const int32_t total_shift = 15 - q.shift;
+  const int32_t total_shift = Clamp(15 - q.shift, 1, 62);
   const int64_t rounded =
       static_cast<int64_t>(static_cast<uint64_t>(acc) * static_cast<uint64_t>(int64_t{reduced}) +
                            (uint64_t{1} << (total_shift - 1)));
   return static_cast<int32_t>(rounded >> total_shift);
-}
-
-template <class T>
-inline T Clamp(T value, T low, T high) {
-  return value < low ? low : (value > high ? high : value);
 }
 
 }  // namespace octet

@@ -1,0 +1,46 @@
+// What the convolution operators share: checks, and the translation into kernel shapes.
+#pragma once
+
+#include "kernels/common/requant.h"
+#include "kernels/qs8_conv/qs8_conv.h"
+#include "src/ops/op.h"
+
+namespace octet {
+
+// Clamps of the options, intersected with the output type's range.
+struct ActRange {
+  int32_t min, max;
+};
+ActRange OutputRange(const TensorView& out, int32_t act_min, int32_t act_max);
+
+// Types and quantisation of (data, weights, optional bias) -> output: int8 or int16 activations
+// with int8 weights. `channels` is the number of output channels, `weight_axis` the dimension of
+// the weights along which scales may vary.
+Status CheckQuantisedProduct(const OpView& op, int64_t channels, int32_t weight_axis);
+
+// The scales of such an operator. `float_product`: as in RequantScales.
+RequantScales ProductScales(const OpView& op, bool float_product);
+
+// Every channel's multiplier must be one the kernels can apply.
+Status CheckMultipliers(const OpView& op, const RequantScales& scales, int64_t channels);
+
+// Strides, dilations and paddings against the shapes, for windows over NHWC tensors. Bounds
+// everything so that window arithmetic stays far from overflow.
+Status CheckWindow(const TensorView& in, const TensorView& out, const fb::Conv2DOptions& options,
+                   int32_t kernel_h, int32_t kernel_w);
+
+// Rows of the input that rows of the output look at, clamped to the image; false for more than one
+// batch.
+bool WindowRows(const TensorView& in, const TensorView& out, int32_t kernel_h, int32_t stride_h,
+                int32_t dilation_h, int32_t pad_top, RowRange rows, RowRange* needed);
+
+// Below this many multiply-accumulates a step runs on one thread: waking another costs some
+// microseconds.
+constexpr uint64_t kMinMacsToSplit = 400000;
+
+// Runs rows [row_begin, row_end) of all channels, split over threads; `whole` has everything but
+// ranges and scratch.
+void RunQS8Conv(const QS8ConvKernel& kernel, const QS8ConvRun& whole, int32_t row_begin,
+                int32_t row_end, uint8_t* scratch, size_t scratch_stride, const Threads& threads);
+
+}  // namespace octet
