@@ -1,0 +1,30 @@
+// qs8_add: sums and differences of int8 tensors with scales of their own.
+//
+// Source of the formula: TFLite's reference_integer_ops AddFunc and reference_ops SubElementwise.
+#pragma once
+
+#include "kernels/common/binary.h"
+#include "kernels/common/requant.h"
+
+namespace octet {
+
+// out = clamp(R(R(a - a_zero << left, a) +- R(b - b_zero << left, b), out) + out_zero). All three
+// multipliers have shifts <= 0 and real values below 1; a's and b's are at most 1/2, so that the
+// sum cannot overflow. `left` is 20 for int8 and 15 for int16.
+struct AddParams {
+  int32_t a_zero, b_zero, out_zero;
+  int32_t left;
+  Multiplier a, b, out;
+  int32_t low, high;  // of the output, zero point included
+  bool subtract;
+};
+
+Span<const BinaryKernel> Qs8AddTable();
+
+void Qs8AddRef(size_t n, const void* a, size_t a_step, const void* b, size_t b_step, void* out,
+               const void* params);
+// int16, reference only.
+void Qs16AddRef(size_t n, const void* a, size_t a_step, const void* b, size_t b_step, void* out,
+                const void* params);
+
+}  // namespace octet

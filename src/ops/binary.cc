@@ -1,0 +1,274 @@
+#include "src/ops/binary.h"
+
+#include <limits>
+
+#include "kernels/common/requant.h"
+#include "kernels/common/rows.h"
+
+namespace octet {
+namespace {
+
+// Elements that are worth a thread.
+constexpr size_t kGrain = 16384;
+
+// How far apart neighbours along output dimension `i` (counted from the last) lie in an input.
+size_t StepOf(const TensorView& t, int32_t i) {
+  if (t.dim_from_end(i) == 1) return 0;
+  size_t step = 1;
+  for (int32_t k = 0; k < i; ++k) step *= static_cast<size_t>(t.dim_from_end(k));
+  return step;
+}
+
+// The rows of one input, for outputs of rank 4.
+void PlanRows(const TensorView& t, BinaryPlan::Side* side) {
+  const int32_t height = t.dim_from_end(2);
+  side->by_rows = t.rank == 4;
+  side->row = static_cast<size_t>(t.dim_from_end(0)) * static_cast<size_t>(t.dim_from_end(1));
+  side->row_step = height == 1 ? 0 : 1;
+  side->batch_step = t.dim_from_end(3) == 1 ? 0 : height;
+}
+
+// Drops loops of one pass and joins loops that both inputs step through evenly; the innermost that
+// remains is the run.
+void PlanRuns(const OpView& op, int32_t dims_in_row, BinaryPlan* plan) {
+  int32_t n = 0;
+  int32_t dims[kMaxRank];
+  size_t a[kMaxRank], b[kMaxRank];  // innermost first
+  for (int32_t i = 0; i < dims_in_row; ++i) {
+    const int32_t d = op.out().dim_from_end(i);
+    if (d == 1) continue;
+    const size_t step_a = StepOf(op.in(0), i), step_b = StepOf(op.in(1), i);
+    if (n > 0) {
+      const size_t inner = static_cast<size_t>(dims[n - 1]);
+      if (step_a == a[n - 1] * inner && step_b == b[n - 1] * inner &&
+          int64_t{d} * dims[n - 1] <= std::numeric_limits<int32_t>::max()) {
+        dims[n - 1] *= d;
+        continue;
+      }
+    }
+    dims[n] = d;
+    a[n] = step_a;
+    b[n] = step_b;
+    ++n;
+  }
+  if (n == 0) {
+    plan->run = 1;
+    plan->a.step = plan->b.step = 1;
+    return;
+  }
+  plan->run = static_cast<size_t>(dims[0]);
+  plan->a.step = a[0];
+  plan->b.step = b[0];
+  plan->loops = n - 1;
+  for (int32_t i = 0; i < plan->loops; ++i) {
+    const int32_t k = n - 1 - i;
+    plan->dims[i] = dims[k];
+    plan->a.steps[i] = a[k];
+    plan->b.steps[i] = b[k];
+    plan->runs *= static_cast<size_t>(dims[k]);
+  }
+}
+
+// True where one run over several rows reads this input as one row does.
+bool Flat(const TensorView& t, const TensorView& out, const BinaryPlan::Side& side) {
+  return SameShape(t, out) || (t.elements() == 1 && side.step == 0);
+}
+
+// Where the kernel reads and writes; positions are in elements.
+struct Cursor {
+  const BinaryPlan& plan;
+  const RunContext& c;
+
+  const uint8_t* Input(size_t i, int32_t y) const {
+    const BinaryPlan::Side& side = i == 0 ? plan.a : plan.b;
+    int32_t row = y / plan.height * side.batch_step + y % plan.height * side.row_step;
+    const int32_t ring = c.inputs[i].ring_rows;
+    if (side.by_rows && ring > 0) row %= ring;
+    return c.inputs[i].data + static_cast<size_t>(row) * side.row * side.element;
+  }
+  uint8_t* Output(int32_t y) const {
+    const int32_t ring = c.outputs[0].ring_rows;
+    const int32_t row = ring > 0 ? y % ring : y;
+    return c.outputs[0].data + static_cast<size_t>(row) * plan.out_row * plan.out_element;
+  }
+  // How many of `wanted` rows from y on lie one behind the other in every tensor.
+  int32_t Contiguous(int32_t y, int32_t wanted) const {
+    const int32_t height = plan.height;
+    const auto limit = [&](const BinaryPlan::Side& side, int32_t ring) {
+      if (side.row_step == 0 && side.batch_step == 0) return;  // a single value
+      const int32_t row = y / height * side.batch_step + y % height * side.row_step;
+      wanted = Rows<const uint8_t>{nullptr, 0, side.by_rows ? ring : 0}.contiguous(row, wanted);
+    };
+    limit(plan.a, c.inputs[0].ring_rows);
+    limit(plan.b, c.inputs[1].ring_rows);
+    return Rows<const uint8_t>{nullptr, 0, c.outputs[0].ring_rows}.contiguous(y, wanted);
+  }
+};
+
+void RunFlat(const BinaryParams& p, const RunContext& c) {
+  const BinaryPlan& plan = p.plan;
+  const Cursor cursor{plan, c};
+  int32_t y = c.rows.begin;
+  while (y < c.rows.end) {
+    const int32_t rows = cursor.Contiguous(y, c.rows.end - y);
+    const uint8_t* a = cursor.Input(0, y);
+    const uint8_t* b = cursor.Input(1, y);
+    uint8_t* out = cursor.Output(y);
+    c.threads.slices(static_cast<size_t>(rows) * plan.out_row, kGrain,
+                     [&](size_t, size_t begin, size_t end) {
+                       p.fn(end - begin, a + begin * plan.a.step * plan.a.element, plan.a.step,
+                            b + begin * plan.b.step * plan.b.element, plan.b.step,
+                            out + begin * plan.out_element, p.kernel);
+                     });
+    y += rows;
+  }
+}
+
+void RunNested(const BinaryParams& p, const RunContext& c) {
+  const BinaryPlan& plan = p.plan;
+  const Cursor cursor{plan, c};
+  const size_t calls = static_cast<size_t>(c.rows.end - c.rows.begin) * plan.runs;
+  c.threads.slices(calls, kGrain / plan.run + 1, [&](size_t, size_t begin, size_t end) {
+    int32_t y = c.rows.begin + static_cast<int32_t>(begin / plan.runs);
+    size_t first = begin % plan.runs;
+    for (size_t done = begin; done < end; ++y, first = 0) {
+      int32_t index[kMaxRank] = {};
+      size_t rest = first, offset_a = 0, offset_b = 0;
+      for (int32_t i = plan.loops - 1; i >= 0; --i) {
+        index[i] = static_cast<int32_t>(rest % static_cast<size_t>(plan.dims[i]));
+        rest /= static_cast<size_t>(plan.dims[i]);
+        offset_a += static_cast<size_t>(index[i]) * plan.a.steps[i];
+        offset_b += static_cast<size_t>(index[i]) * plan.b.steps[i];
+      }
+      const uint8_t* a = cursor.Input(0, y);
+      const uint8_t* b = cursor.Input(1, y);
+      uint8_t* out = cursor.Output(y) + first * plan.run * plan.out_element;
+      for (size_t k = first; k < plan.runs && done < end; ++k, ++done) {
+        p.fn(plan.run, a + offset_a * plan.a.element, plan.a.step, b + offset_b * plan.b.element,
+             plan.b.step, out, p.kernel);
+        out += plan.run * plan.out_element;
+        for (int32_t i = plan.loops - 1; i >= 0; --i) {
+          offset_a += plan.a.steps[i];
+          offset_b += plan.b.steps[i];
+          if (++index[i] < plan.dims[i]) break;
+          offset_a -= plan.a.steps[i] * static_cast<size_t>(plan.dims[i]);
+          offset_b -= plan.b.steps[i] * static_cast<size_t>(plan.dims[i]);
+          index[i] = 0;
+        }
+      }
+    }
+  });
+}
+
+}  // namespace
+
+Status CheckBinary(const OpView& op) {
+  OCTET_RETURN_IF_ERROR(CheckCounts(op, 2, 2, 1, 1));
+  OCTET_RETURN_IF_ERROR(CheckPresent(op, 2));
+  const TensorView &a = op.in(0), &b = op.in(1), &out = op.out();
+  OCTET_CHECK_OP(out.rank == (a.rank > b.rank ? a.rank : b.rank),
+                 "the output has %d dimensions, the inputs %d and %d", out.rank, a.rank, b.rank);
+  for (int32_t i = 0; i < out.rank; ++i) {
+    const int32_t x = a.dim_from_end(i), y = b.dim_from_end(i), z = out.dim_from_end(i);
+    OCTET_CHECK_OP((x == y || x == 1 || y == 1) && z == (x == 1 ? y : x),
+                   "sizes %d and %d do not broadcast to %d", x, y, z);
+  }
+  return OCTET_OK;
+}
+
+void InitBinary(const OpView& op, BinaryFn fn, BinaryParams* params) {
+  BinaryPlan& plan = params->plan;
+  plan = BinaryPlan();
+  params->fn = fn;
+  plan.a.element = TypeBytes(op.in(0).type);
+  plan.b.element = TypeBytes(op.in(1).type);
+  plan.out_element = TypeBytes(op.out().type);
+  plan.out_row = RowElements(op.out());
+  if (op.out().rank == 4) {
+    plan.height = op.out().dims[1];
+    PlanRows(op.in(0), &plan.a);
+    PlanRows(op.in(1), &plan.b);
+    PlanRuns(op, 2, &plan);
+  } else {
+    PlanRuns(op, op.out().rank, &plan);
+  }
+  plan.flat =
+      plan.loops == 0 && Flat(op.in(0), op.out(), plan.a) && Flat(op.in(1), op.out(), plan.b);
+}
+
+void BindBinary(const char* kernel, Binding* binding) {
+  binding->kernel = kernel;
+  binding->run = RunBinary;
+  binding->params_bytes = sizeof(BinaryParams);
+}
+
+Status RunBinary(const RunContext& c) {
+  const BinaryParams& p = *static_cast<const BinaryParams*>(c.params);
+  if (p.plan.flat) {
+    RunFlat(p, c);
+  } else {
+    RunNested(p, c);
+  }
+  return OCTET_OK;
+}
+
+bool BinaryRows(const OpView& op, size_t input, RowRange out, RowRange* in) {
+  if (op.out().rank != 4) return false;
+  const TensorView& t = op.in(input);
+  if (t.rank != 4) {
+    *in = {0, 1};  // the whole tensor
+    return true;
+  }
+  const int32_t height = op.out().dims[1];
+  const int32_t n = out.begin / height;
+  const int32_t base = t.dims[0] == 1 ? 0 : n * t.dims[1];
+  if (t.dims[1] == 1) {
+    *in = {base, base + 1};
+  } else {
+    *in = {base + out.begin - n * height, base + out.end - n * height};
+  }
+  return true;
+}
+
+uint32_t BinaryInPlace(const OpView& op) {
+  uint32_t mask = 0;
+  for (size_t i = 0; i < 2; ++i) {
+    const TensorView& t = op.in(i);
+    if (SameShape(t, op.out()) && TypeBytes(t.type) == TypeBytes(op.out().type)) mask |= 1u << i;
+  }
+  return mask;
+}
+
+IntClamp OutputClamp(const fb::ElementwiseOptions& options, DType type) {
+  int64_t low = std::numeric_limits<int64_t>::min(), high = std::numeric_limits<int64_t>::max();
+  if (type == DType::INT8) {
+    low = std::numeric_limits<int8_t>::min();
+    high = std::numeric_limits<int8_t>::max();
+  } else if (type == DType::INT16) {
+    low = std::numeric_limits<int16_t>::min();
+    high = std::numeric_limits<int16_t>::max();
+  } else if (type == DType::INT32) {
+    low = std::numeric_limits<int32_t>::min();
+    high = std::numeric_limits<int32_t>::max();
+  }
+  // The limits of int32 mean "none", which matters for int64.
+  if (options.act_min() != std::numeric_limits<int32_t>::min() && options.act_min() > low) {
+    low = options.act_min();
+  }
+  if (options.act_max() != std::numeric_limits<int32_t>::max() && options.act_max() < high) {
+    high = options.act_max();
+  }
+  return {low, high};
+}
+
+Status CheckClamp(const fb::ElementwiseOptions& options, DType type) {
+  const IntClamp clamp = OutputClamp(options, type);
+  OCTET_CHECK_OP(clamp.low <= clamp.high, "the clamp [%d, %d] is empty", options.act_min(),
+                 options.act_max());
+  OCTET_CHECK_OP(options.act_min_f() <= options.act_max_f(), "the clamp [%g, %g] is empty",
+                 static_cast<double>(options.act_min_f()),
+                 static_cast<double>(options.act_max_f()));
+  return OCTET_OK;
+}
+
+}  // namespace octet
