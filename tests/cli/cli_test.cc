@@ -1,0 +1,277 @@
+// Runs the octet command as a user would: outputs, JSON fields, exit codes, messages.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+std::string Read(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void Write(const fs::path& path, const std::string& data) {
+  std::ofstream(path, std::ios::binary) << data;
+}
+
+struct Outcome {
+  int code;
+  std::string out, err;
+};
+
+class Cli : public testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string name = testing::UnitTest::GetInstance()->current_test_info()->name();
+    folder_ = fs::temp_directory_path() / ("octet_cli_" + name + std::to_string(getpid()));
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  Outcome Octet(const std::vector<std::string>& arguments) const {
+    std::string command = std::string("'") + OCTET_CLI + "'";
+    for (const std::string& argument : arguments) command += " '" + argument + "'";
+    command += " >'" + Path("stdout") + "' 2>'" + Path("stderr") + "'";
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, Read(Path("stdout")),
+            Read(Path("stderr"))};
+  }
+  std::string Path(const std::string& name) const { return (folder_ / name).string(); }
+  // A file of the test data; skips the test where there is none.
+  static std::string Data(const std::string& name) {
+    return (fs::path(OCTET_TEST_DATA) / name).string();
+  }
+  static bool HasData() { return fs::exists(Data("models")) && fs::exists(Data("zoo")); }
+
+  fs::path folder_;
+};
+
+#define SKIP_WITHOUT_DATA() \
+  if (!HasData()) GTEST_SKIP() << "no test data"
+
+// Every error: the code, and a message that says who speaks.
+void ExpectError(const Outcome& outcome, int code, const std::string& text) {
+  EXPECT_EQ(outcome.code, code) << outcome.out << outcome.err;
+  EXPECT_EQ(outcome.err.rfind("octet: ", 0), 0u) << outcome.err;
+  EXPECT_NE(outcome.err.find(text), std::string::npos) << outcome.err;
+  EXPECT_EQ(outcome.out, "");
+}
+
+TEST_F(Cli, VersionAndHelp) {
+  EXPECT_EQ(Octet({"--version"}).out.rfind("octet ", 0), 0u);
+  for (const char* command : {"convert", "run", "inspect", "bench", "compare"}) {
+    const Outcome help = Octet({command, "--help"});
+    EXPECT_EQ(help.code, 0);
+    EXPECT_NE(help.out.find("Examples:\n  octet " + std::string(command)), std::string::npos);
+  }
+}
+
+TEST_F(Cli, UsageErrors) {
+  ExpectError(Octet({}), 2, "subcommand");
+  ExpectError(Octet({"fly"}), 2, "fly");
+  ExpectError(Octet({"convert", "x.tflite"}), 2, "--output");
+  ExpectError(Octet({"run"}), 2, "MODEL");
+  ExpectError(Octet({"bench", "x", "--threads", "0"}), 2, "--threads");
+  ExpectError(Octet({"convert", "x", "-o", "y", "--ram-limit", "much"}), 2, "--ram-limit");
+  ExpectError(Octet({"convert", "x", "-o", "y", "--metadata", "novalue"}), 2, "KEY=VALUE");
+}
+
+TEST_F(Cli, BadFiles) {
+  Write(Path("garbage.tflite"), "this is not a model at all, by any measure");
+  Write(Path("garbage.octet"), std::string("\x20\0\0\0OCT1", 8) + std::string(200, '\xff'));
+  Write(Path("empty"), "");
+  for (const char* command : {"run", "inspect", "bench"}) {
+    ExpectError(Octet({command, Path("absent.octet")}), 4, "absent.octet");
+    ExpectError(Octet({command, folder_.string()}), 4, folder_.string());
+    ExpectError(Octet({command, Path("garbage.tflite")}), 3, "garbage.tflite");
+    ExpectError(Octet({command, Path("garbage.octet")}), 3, "garbage.octet");
+    ExpectError(Octet({command, Path("empty")}), 3, "empty");
+  }
+  ExpectError(Octet({"convert", Path("garbage.tflite"), "-o", Path("x.octet")}), 3, "garbage");
+  ExpectError(Octet({"convert", Path("absent.tflite"), "-o", Path("x.octet")}), 4, "absent");
+  EXPECT_FALSE(fs::exists(Path("x.octet")));
+}
+
+TEST_F(Cli, ConvertThenRunGivesRecordedBytes) {
+  SKIP_WITHOUT_DATA();
+  for (const std::string name : {"hello_world_int8", "vww_96_int8", "kws_ref_model"}) {
+    const std::string model = Data("models/" + name);
+    const Outcome convert = Octet({"convert", model + "/model.tflite", "-o", Path("m.octet")});
+    ASSERT_EQ(convert.code, 0) << convert.err;
+    EXPECT_EQ(std::count(convert.out.begin(), convert.out.end(), '\n'), 1) << convert.out;
+    EXPECT_NE(convert.out.find("file " + std::to_string(fs::file_size(Path("m.octet")))),
+              std::string::npos)
+        << convert.out;
+    EXPECT_NE(convert.out.find("arena "), std::string::npos);
+    EXPECT_NE(convert.out.find("bound "), std::string::npos);
+    for (const std::string& file : {Path("m.octet"), model + "/model.tflite"}) {
+      const Outcome run = Octet({"run", file, "--inputs", model + "/random1/in0.bin", "--outputs",
+                                 Path("new/folder"), "--threads", "2"});
+      ASSERT_EQ(run.code, 0) << run.err;
+      EXPECT_TRUE(Read(Path("new/folder/out0.bin")) == Read(model + "/random1/out0.bin")) << file;
+      fs::remove_all(Path("new"));
+    }
+  }
+}
+
+TEST_F(Cli, RunTakesSeveralInputs) {
+  SKIP_WITHOUT_DATA();
+  const std::string model = Data("zoo/add_int8_000");
+  const std::string a = model + "/in0.bin", b = model + "/in1.bin";
+  const Outcome run = Octet({"run", "--inputs", a + "," + b, model + "/model.tflite", "--outputs",
+                             Path("out"), "--outputs-npy"});
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_TRUE(Read(Path("out/out0.bin")) == Read(model + "/out0.bin"));
+  EXPECT_EQ(Read(Path("out/out0.npy")).substr(1, 5), "NUMPY");
+  ExpectError(Octet({"run", model + "/model.tflite", "--inputs", a}), 2, "the model has 2");
+  ExpectError(Octet({"run", model + "/model.tflite"}), 2, "input 1");
+  Write(Path("short.bin"), "abc");
+  ExpectError(Octet({"run", model + "/model.tflite", "--inputs", a + "," + Path("short.bin")}), 2,
+              "3 bytes");
+  ExpectError(Octet({"run", model + "/model.tflite", "--inputs", a + "," + Path("none.bin")}), 4,
+              "none.bin");
+}
+
+TEST_F(Cli, RunPictureWithLabels) {
+  SKIP_WITHOUT_DATA();
+  const std::string model = Data("models/mobilenet_v1_0.25_128_quant");
+  const std::vector<std::string> run = {"run",       model + "/model.tflite",
+                                        "--inputs",  Data("images/cat.bmp"),
+                                        "--labels",  Data("images/imagenet_labels.txt"),
+                                        "--outputs", Path("out"),
+                                        "--top",     "3"};
+  const Outcome text = Octet(run);
+  ASSERT_EQ(text.code, 0) << text.err;
+  EXPECT_TRUE(Read(Path("out/out0.bin")) == Read(model + "/cat/out0.bin"));
+  EXPECT_NE(text.out.find("cat"), std::string::npos) << text.out;
+  std::vector<std::string> with_json = run;
+  with_json.push_back("--json");
+  const Json json = Json::parse(Octet(with_json).out);
+  const Json& top = json["outputs"][0]["top"];
+  ASSERT_EQ(top.size(), 3u);
+  EXPECT_GE(top[0]["score"], top[1]["score"]);
+  EXPECT_FALSE(top[0]["label"].get<std::string>().empty());
+  // The labels may travel in the file instead.
+  ASSERT_EQ(Octet({"convert", model + "/model.tflite", "-o", Path("m.octet"), "--labels",
+                   Data("images/imagenet_labels.txt"), "--metadata", "licence=Apache-2.0"})
+                .code,
+            0);
+  const Json again = Json::parse(
+      Octet({"run", Path("m.octet"), "--inputs", Data("images/cat.bmp"), "--json"}).out);
+  EXPECT_EQ(again["outputs"][0]["top"][0], top[0]);
+  EXPECT_EQ(Json::parse(Octet({"inspect", Path("m.octet"), "--json"}).out)["metadata"]["licence"],
+            "Apache-2.0");
+}
+
+TEST_F(Cli, InspectShowsEverything) {
+  SKIP_WITHOUT_DATA();
+  const std::string model = Data("models/vww_96_int8/model.tflite");
+  const Outcome text = Octet({"inspect", model, "--svg", Path("plan.svg")});
+  ASSERT_EQ(text.code, 0) << text.err;
+  for (const char* word : {"RAM", "CONV_2D", "Memory plan", "peak", "kernel", "scale"}) {
+    EXPECT_NE(text.out.find(word), std::string::npos) << word;
+  }
+  EXPECT_NE(Read(Path("plan.svg")).find("<svg"), std::string::npos);
+  const Json json = Json::parse(Octet({"inspect", model, "--json"}).out);
+  for (const char* field :
+       {"file_bytes", "inputs", "outputs", "operators", "macs", "weight_bytes", "arena_bytes",
+        "state_bytes", "session_bytes", "total_ram_bytes", "steps", "plan", "peak_live_bytes"}) {
+    EXPECT_TRUE(json.contains(field)) << field;
+  }
+  EXPECT_GT(json["macs"], 7000000);
+  EXPECT_FALSE(json["steps"].empty());
+  uint64_t end = 0;
+  for (const Json& tensor : json["plan"]) {
+    const uint64_t stop = tensor["offset"].get<uint64_t>() + tensor["bytes"].get<uint64_t>();
+    end = std::max(end, stop);
+    EXPECT_LE(tensor["first_step"], tensor["last_step"]);
+  }
+  EXPECT_LE(end, json["activation_bytes"].get<uint64_t>());
+  EXPECT_LE(json["peak_live_bytes"], json["activation_bytes"]);
+}
+
+TEST_F(Cli, BenchJson) {
+  SKIP_WITHOUT_DATA();
+  const std::string model = Data("models/kws_ref_model/model.tflite");
+  const Outcome bench =
+      Octet({"bench", model, "--threads", "1", "--runs", "5", "--warmup", "1", "--json"});
+  ASSERT_EQ(bench.code, 0) << bench.err;
+  const Json json = Json::parse(bench.out);
+  for (const char* field :
+       {"median_us", "p90_us", "load_us", "arena_bytes", "total_ram_bytes", "steps", "min_us",
+        "mean_us", "p99_us", "runs", "threads", "isa", "macs", "gmacs_per_s", "model_bytes",
+        "session_bytes", "mapped_bytes", "file_bytes"}) {
+    EXPECT_TRUE(json.contains(field)) << field;
+  }
+  EXPECT_EQ(json["runs"], 5);
+  EXPECT_GT(json["median_us"], 0.0);
+  EXPECT_LE(json["median_us"], json["p90_us"]);
+  EXPECT_EQ(json["total_ram_bytes"], json["arena_bytes"].get<uint64_t>() +
+                                         json["model_bytes"].get<uint64_t>() +
+                                         json["session_bytes"].get<uint64_t>());
+  for (const Json& step : json["steps"]) {
+    for (const char* field : {"op", "kernel", "us", "macs"}) EXPECT_TRUE(step.contains(field));
+  }
+  const Outcome text = Octet({"bench", model, "--runs", "3", "--per-op"});
+  EXPECT_NE(text.out.find("median"), std::string::npos);
+  EXPECT_NE(text.out.find("CONV_2D"), std::string::npos);
+  EXPECT_EQ(
+      Json::parse(Octet({"bench", model, "--runs", "1", "--json", "--isa", "scalar"}).out)["isa"],
+      "scalar");
+  ExpectError(Octet({"bench", model, "--isa", "abacus"}), 2, "abacus");
+}
+
+TEST_F(Cli, CompareFindsDifferences) {
+  SKIP_WITHOUT_DATA();
+  const std::string folder = Data("models/vww_96_int8"), model = folder + "/model.tflite";
+  EXPECT_EQ(Octet({"compare", model, folder}).code, 0);
+  EXPECT_EQ(Octet({"compare", model, folder + "/random1/"}).code, 0);
+  EXPECT_EQ(Octet({"compare", model, model, "--seeds", "2"}).code, 0);
+  EXPECT_EQ(
+      Octet({"compare", model, folder + "/person", "--inputs", Data("images/person.bmp")}).code, 0);
+  ASSERT_EQ(Octet({"convert", model, "-o", Path("plain.octet"), "--no-optimize"}).code, 0);
+  EXPECT_EQ(Octet({"compare", Path("plain.octet"), model}).code, 0);
+
+  fs::create_directories(Path("case"));
+  fs::copy_file(folder + "/random1/in0.bin", Path("case/in0.bin"));
+  std::string expected = Read(folder + "/random1/out0.bin");
+  expected[0] = static_cast<char>(expected[0] ^ 1);
+  Write(Path("case/out0.bin"), expected);
+  const Outcome different = Octet({"compare", model, Path("case"), "--json"});
+  EXPECT_EQ(different.code, 1) << different.err;
+  const Json json = Json::parse(different.out);
+  EXPECT_EQ(json["equal"], false);
+  EXPECT_EQ(json["cases"][0]["outputs"][0]["differing"], 1);
+  EXPECT_EQ(json["cases"][0]["outputs"][0]["max_diff"], 1.0);
+  EXPECT_EQ(Octet({"compare", model, Path("case")}).code, 1);
+  EXPECT_EQ(Octet({"compare", model, Path("case"), "--max-diff", "1"}).code, 0);
+
+  ExpectError(Octet({"compare", model, Data("models/kws_ref_model/model.tflite")}), 2, "compared");
+  ExpectError(Octet({"compare", model, Path("absent")}), 4, "absent");
+  fs::create_directories(Path("nothing"));
+  ExpectError(Octet({"compare", model, Path("nothing")}), 4, "out0.bin");
+}
+
+TEST_F(Cli, RamLimits) {
+  SKIP_WITHOUT_DATA();
+  const std::string folder = Data("models/vww_96_int8"), model = folder + "/model.tflite";
+  ExpectError(Octet({"convert", model, "-o", Path("m.octet"), "--ram-limit", "1K"}), 5, "");
+  EXPECT_FALSE(fs::exists(Path("m.octet")));
+  EXPECT_EQ(Octet({"convert", model, "-o", Path("m.octet"), "--ram-limit", "1M"}).code, 0);
+  ExpectError(
+      Octet({"run", Path("m.octet"), "--inputs", folder + "/random1/in0.bin", "--ram-limit", "1K"}),
+      5, "");
+}
+
+}  // namespace
