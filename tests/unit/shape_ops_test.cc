@@ -184,7 +184,7 @@ TEST(ShapeOps, TransposeBigEnoughForThreads) {
   const Dims in = {3, 301, 203}, out = {203, 3, 301};
   const Bytes data = RandomBytes(static_cast<size_t>(Count(in)));
   fb::TransposeOptionsT options;
-  options.perm = {2, 0, 1};
+  options.perm = Dims{2, 0, 1};
   OneOp op(OpKind::TRANSPOSE);
   op.In(DType::INT8, in, data).Out(DType::INT8, out).Options(options);
   ExpectRuns(op, Expect(out, 1, data, {}, [&](const Dims& index) {
@@ -327,7 +327,7 @@ TEST(ShapeOps, DepthAndSpaceAreInverse) {
   for (int32_t round = 0; round < 60; ++round) {
     const DType type = RandomType();
     fb::BlockOptionsT options;
-    options.block = {Draw(1, 4)};
+    options.block = Dims{Draw(1, 4)};
     const int32_t b = options.block[0];
     const Dims deep = {Draw(1, 2), Draw(1, 4), Draw(1, 4), Draw(1, 5) * b * b};
     const Dims flat = {deep[0], deep[1] * b, deep[2] * b, deep[3] / b / b};
@@ -447,14 +447,14 @@ TEST(ShapeOps, CheckRefuses) {
   EXPECT_TRUE(refused(counts));
   fb::PadOptionsT pad;
   for (const auto& ends : {std::pair<int32_t, int32_t>{-1, 2}, {0, 0}, {INT32_MAX, INT32_MAX}}) {
-    pad.before = {ends.first};
-    pad.after = {ends.second};
+    pad.before = Dims{ends.first};
+    pad.after = Dims{ends.second};
     OneOp op(OpKind::PAD);
     op.In(s8, {3}).Out(s8, {4}).Options(pad);
     EXPECT_TRUE(refused(op));
   }
-  pad.before = {3};
-  pad.after = {0};
+  pad.before = Dims{3};
+  pad.after = Dims{0};
   pad.reflect = true;
   OneOp mirror(OpKind::MIRROR_PAD);
   mirror.In(s8, {3}).Out(s8, {6}).Options(pad);
@@ -468,9 +468,9 @@ TEST(ShapeOps, CheckRefuses) {
                       {0, 1, 2, 3},  {0, INT32_MAX, 3, 3},
                       {0, 1, -1, 1}, {4, INT32_MIN, INT32_MAX, 3}};
   for (const auto& s : slices) {
-    slice.begin = {s.begin};
-    slice.strides = {s.stride};
-    slice.size = {s.size};
+    slice.begin = Dims{s.begin};
+    slice.strides = Dims{s.stride};
+    slice.size = Dims{s.size};
     OneOp op(OpKind::STRIDED_SLICE);
     op.In(s8, {5}).Out(s8, {s.out}).Options(slice);
     EXPECT_TRUE(refused(op)) << s.begin << " " << s.stride << " " << s.size;
@@ -486,12 +486,12 @@ TEST(ShapeOps, CheckRefuses) {
   }
   fb::BlockOptionsT block;
   for (int32_t b : {0, -1, 3, INT32_MAX}) {
-    block.block = {b};
+    block.block = Dims{b};
     OneOp op(OpKind::DEPTH_TO_SPACE);
     op.In(s8, {1, 1, 1, 4}).Out(s8, {1, 2, 2, 1}).Options(block);
     EXPECT_TRUE(refused(op));
-    block.block = {b, 1};
-    block.before = {0, 0};
+    block.block = Dims{b, 1};
+    block.before = Dims{0, 0};
     OneOp batch(OpKind::BATCH_TO_SPACE_ND);
     batch.In(s8, {4, 1, 1, 1}).Out(s8, {2, 2, 1, 1}).Options(block);
     EXPECT_TRUE(refused(batch));
