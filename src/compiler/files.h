@@ -1,0 +1,17 @@
+// Whole files in and out.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "src/base/status.h"
+
+namespace octet {
+
+Status ReadFile(const std::string& path, std::vector<uint8_t>* bytes);
+
+// The file appears whole under its name or not at all: it is written beside and renamed.
+Status WriteFileAtomically(const std::string& path, const std::vector<uint8_t>& bytes);
+
+}  // namespace octet
