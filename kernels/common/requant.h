@@ -24,9 +24,11 @@ struct Multiplier {
   int32_t shift = 0;
 };
 
-// The nearest Multiplier to a real one; 0 for anything below 2^-32.
+// The nearest Multiplier to a real one; 0 for anything below 2^-32, the largest for anything that is
+// too large, infinite or not a number.
 inline Multiplier QuantizeMultiplier(double real) {
   if (real == 0.0) return {0, 0};
+  if (!(std::fabs(real) < 2147483648.0)) return {std::numeric_limits<int32_t>::max(), 30};
   int shift = 0;
   const double fraction = std::frexp(real, &shift);
   int64_t m = static_cast<int64_t>(std::round(fraction * (int64_t{1} << 31)));

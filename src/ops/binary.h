@@ -53,6 +53,10 @@ P* KernelParams(BinaryParams* params) {
   static_assert(sizeof(P) <= sizeof params->kernel && alignof(P) <= 8, "grow BinaryParams::kernel");
   return reinterpret_cast<P*>(params->kernel);
 }
+template <class P>
+const P* KernelParams(const BinaryParams* params) {
+  return reinterpret_cast<const P*>(params->kernel);
+}
 
 // A kernel without instruction sets: F::Apply(T, T, const P&) for each element.
 template <class T, class U, class P, class F>
