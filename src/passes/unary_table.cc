@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/common/fixed_point.h"
 #include "kernels/common/requant.h"
 
 namespace octet {
@@ -46,8 +47,8 @@ bool FloatFunction(const UnarySpec& s, float x, float* y) {
 // in float.
 int32_t FloatEntry(const UnarySpec& s, float y, const Output& out) {
   const float rescaled = std::round(y * (1 / s.out_scale));
-  // Saturating before the conversion: infinities and huge quotients are undefined there.
-  const float limited = Clamp(rescaled, -65536.f, 65536.f);
+  // Saturating before the conversion: infinities, huge quotients and NaN are undefined there.
+  const float limited = rescaled == rescaled ? Clamp(rescaled, -65536.f, 65536.f) : 0.f;
   return out.Store(static_cast<int32_t>(limited));
 }
 
@@ -94,42 +95,6 @@ bool HardSwishTable(const UnarySpec& s, const Output& out, int32_t low, uint8_t*
     table[q & 255] = static_cast<uint8_t>(out.Store(RoundingDivideByPOT(product, -output.shift)));
   }
   return true;
-}
-
-// ---- RSQRT -------------------------------------------------------------------------------------
-// Source: TFLite's GetInvSqrtQuantizedMultiplierExp: Newton-Raphson in 3.28 fixed point.
-
-int32_t SaturatingShiftLeft(int32_t x, int32_t bits) {
-  return static_cast<int32_t>(Clamp<int64_t>(int64_t{x} * (int64_t{1} << bits),
-                                             std::numeric_limits<int32_t>::min(),
-                                             std::numeric_limits<int32_t>::max()));
-}
-
-// 1 / sqrt(x) as a multiplier, for x in [1, 255].
-Multiplier InverseSqrt(int32_t x) {
-  if (x <= 1) return {std::numeric_limits<int32_t>::max(), 0};
-  int32_t leading_zeros = 0;
-  while ((x << leading_zeros) < (1 << 30)) ++leading_zeros;  // of x as a 31-bit number
-  const int32_t pairs = leading_zeros / 2 - 1;
-  int32_t right_shift = 11 - pairs;
-  const int32_t input = (x << (2 * pairs)) >> 1;
-  const int32_t half_input = RoundingDivideByPOT(input, 1);
-  constexpr int32_t kHalfThree = (1 << 28) + (1 << 27);
-  constexpr int32_t kHalfSqrt2 = 1518500250;
-  int32_t y = 1 << 28;
-  for (int i = 0; i < 5; ++i) {
-    const int32_t y2 = SaturatingRoundingDoublingHighMul(y, y);
-    const int32_t y3 = SaturatingShiftLeft(SaturatingRoundingDoublingHighMul(y2, y), 6);
-    const int32_t difference = SaturatingRoundingDoublingHighMul(kHalfThree, y) -
-                               SaturatingRoundingDoublingHighMul(half_input, y3);
-    y = SaturatingShiftLeft(difference, 3);
-  }
-  y = SaturatingRoundingDoublingHighMul(y, kHalfSqrt2);
-  if (right_shift < 0) {
-    y = SaturatingShiftLeft(y, -right_shift);
-    right_shift = 0;
-  }
-  return {y, -right_shift};
 }
 
 // ---- Operators on centred integers -------------------------------------------------------------
@@ -201,9 +166,10 @@ bool IntegerTable(const UnarySpec& s, Output out, int32_t low, uint8_t* table) {
           // The reference stores the largest value for zero and fails on negative ones.
           y = out.high;
         } else {
-          Multiplier inverse = InverseSqrt(x);
+          Multiplier inverse = fixed::InverseSqrt(x);
           inverse.shift += 20;
-          y = out.Store(Requantize(Requantize(1, inverse), {q.m, q.shift - 20}));
+          const int32_t shift = q.shift - 20;
+          y = out.Store(Requantize(Requantize(1, inverse), {q.m, shift < -31 ? -31 : shift}));
         }
         break;
     }
