@@ -1,0 +1,394 @@
+#include "kernels/qs8_conv/qs8_conv_x86.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "kernels/common/requant_fixed.h"
+#include "kernels/qs8_conv/qs8_conv.h"
+
+namespace octet {
+namespace {
+
+constexpr size_t kAlign = 64;
+constexpr int32_t kMaxPixels = 96;         // of one job
+constexpr size_t kPanelBytes = 24 * 1024;  // a panel that leaves room in L1 for weights
+constexpr size_t kSlack = 128;             // after the panel: for copy() and the last step
+
+size_t RoundUp(size_t n, size_t to) { return (n + to - 1) / to * to; }
+int32_t CeilDiv(int32_t a, int32_t b) { return (a + b - 1) / b; }
+
+// The parts of a pack and of a panel, from the shape alone.
+struct Layout {
+  // Segments.
+  int32_t outer, inner;
+  int32_t segment;  // elements
+  int32_t steps;
+  bool narrow;
+  // Pack: forms, constants of every block, weights of every block.
+  int32_t group_blocks;
+  size_t constants_at, weights_at, block_bytes, bytes;
+
+  Layout(const QS8ConvShape& s, const ConvX86Isa& isa) {
+    const bool whole_rows = s.groups == 1 && (s.dilation_w == 1 || s.kernel_w == 1);
+    outer = s.kernel_h;
+    inner = whole_rows ? 1 : s.kernel_w;
+    segment = whole_rows ? s.kernel_w * s.in_c : s.group_in_c();
+    steps = CeilDiv(segment, isa.unit);
+    // With next to no reuse of weights, reading them is what takes time.
+    narrow = isa.element_bytes == 2 && s.weight_zero_point == 0 &&
+             int64_t{s.batch} * s.out_h * s.out_w <= 2;
+    group_blocks = CeilDiv(s.group_out_c(), kConvX86Block);
+    const size_t blocks = static_cast<size_t>(group_blocks) * static_cast<size_t>(s.groups);
+    constants_at = RoundUp(blocks * sizeof(int32_t), kAlign);
+    weights_at = constants_at + blocks * sizeof(ConvX86Constants);
+    const size_t weight_bytes = static_cast<size_t>(isa.element_bytes) / (narrow ? 2 : 1);
+    block_bytes = static_cast<size_t>(outer) * static_cast<size_t>(inner) *
+                  static_cast<size_t>(steps) * static_cast<size_t>(isa.unit) * kConvX86Block *
+                  weight_bytes;
+    bytes = weights_at + blocks * block_bytes;
+  }
+};
+
+// How many output rows (KxK) or pixels (pointwise) share a panel.
+int32_t PanelPixels(const QS8ConvShape& s, const ConvX86Isa& isa) {
+  const int64_t row = int64_t{s.in_c} * isa.element_bytes;
+  const int64_t weights = int64_t{s.group_in_c()} * s.out_c;
+  int64_t n = weights <= 16 * 1024 ? 24 : 48;
+  if (n * row > static_cast<int64_t>(kPanelBytes)) n = static_cast<int64_t>(kPanelBytes) / row;
+  n = n < 12 ? 12 : n / 6 * 6;
+  const int64_t all = int64_t{s.batch} * s.out_h * s.out_w;
+  return static_cast<int32_t>(all < n ? all : n);
+}
+
+size_t PanelRowBytes(const QS8ConvShape& s, const ConvX86Isa& isa) {
+  const size_t width = static_cast<size_t>(s.out_w - 1) * static_cast<size_t>(s.stride_w) +
+                       static_cast<size_t>(s.kernel_w - 1) * static_cast<size_t>(s.dilation_w) + 1;
+  return width * static_cast<size_t>(s.in_c) * static_cast<size_t>(isa.element_bytes);
+}
+
+// Input rows in the panel for `rows` output rows. With vertical dilation a panel is for one output
+// row and holds the rows of its taps alone.
+int32_t PanelRows(const QS8ConvShape& s, int32_t rows) {
+  return (rows - 1) * s.stride_h + s.kernel_h;
+}
+
+int32_t BandRows(const QS8ConvShape& s, const ConvX86Isa& isa) {
+  if (s.dilation_h > 1 && s.kernel_h > 1) return 1;
+  const int32_t wanted = CeilDiv(kMaxPixels / 2, s.out_w);
+  int32_t rows = wanted < s.out_h ? wanted : s.out_h;
+  const size_t row_bytes = PanelRowBytes(s, isa);
+  while (rows > 1 && static_cast<size_t>(PanelRows(s, rows)) * row_bytes > 2 * kPanelBytes) --rows;
+  return rows;
+}
+
+int32_t BlockLane(const ConvX86Isa& isa, int32_t channel) {
+  return isa.even_odd ? channel / 2 + channel % 2 * (kConvX86Block / 2) : channel;
+}
+
+// The constants of one output channel, and its form.
+ConvX86Form PackChannel(const QS8ConvShape& s, const QS8ConvConstants& k, const ConvX86Isa& isa,
+                        int32_t n, int32_t lane, ConvX86Constants* to) {
+  const int64_t count = int64_t{s.kernel_h} * s.kernel_w * s.group_in_c();
+  const int8_t* w = k.weights + static_cast<size_t>(n) * static_cast<size_t>(count);
+  const int32_t bias = k.bias != nullptr ? k.bias[n] : 0;
+  // Over all inputs: the sum of weights, and the ends of the accumulator's range.
+  int64_t sum = 0, low = bias, high = bias;
+  const int32_t x_low = -128 - s.input_zero_point, x_high = 127 - s.input_zero_point;
+  for (int64_t i = 0; i < count; ++i) {
+    const int32_t v = w[i] - s.weight_zero_point;
+    sum += v;
+    low += v * (v > 0 ? x_low : x_high);
+    high += v * (v > 0 ? x_high : x_low);
+  }
+  // int16: the packed weights are w - weight_zero_point. Else they are w (ConvX86Run corrects for
+  // their zero point), and the panel holds x + 128.
+  const int64_t packed = isa.element_bytes == 2 ? sum : sum + count * s.weight_zero_point;
+  const int32_t x_zero = s.input_zero_point + (isa.element_bytes == 2 ? 0 : 128);
+  const uint32_t folded =
+      static_cast<uint32_t>(bias) - static_cast<uint32_t>(x_zero) * static_cast<uint32_t>(packed);
+  std::memcpy(&to->bias[lane], &folded, sizeof folded);
+
+  const Multiplier q = k.scales.multiplier(n);
+  to->multiplier[lane] = q.m;
+  to->shift[lane] = q.shift;
+  const RequantFixedChannel c = MakeRequantFixedChannel(q, s.output_zero_point);
+  const bool relu = s.act_min >= s.output_zero_point;
+  to->scale[lane] = c.scale;
+  if (relu) {
+    to->offset[lane] = c.offset_relu;
+  } else if (isa.even_odd) {
+    to->sign_bias_int[lane] = static_cast<int32_t>(std::lrint(c.bias));
+  } else {
+    to->sign_bias[lane] = c.bias;
+  }
+  const bool wraps = low < INT32_MIN || high > INT32_MAX;
+  const int64_t reach = high > -low ? high : -low;
+  if (wraps || !RequantFixedHolds(q, reach)) return kConvX86Integer;
+  return relu ? kConvX86Relu : kConvX86Signed;
+}
+
+void PackWeights(const QS8ConvShape& s, const int8_t* w, const Layout& l, const ConvX86Isa& isa,
+                 int32_t lane, uint8_t* block) {
+  // The last step of a segment is filled up with zeros: what the panel has there does not matter.
+  const int32_t segments = l.outer * l.inner;
+  const size_t unit = static_cast<size_t>(isa.unit);
+  for (int32_t i = 0; i < segments; ++i) {
+    const int8_t* from = w + static_cast<size_t>(i) * static_cast<size_t>(l.segment);
+    for (int32_t e = 0; e < l.segment; ++e) {
+      const size_t step =
+          static_cast<size_t>(i) * static_cast<size_t>(l.steps) + static_cast<size_t>(e / isa.unit);
+      const size_t at =
+          (step * kConvX86Block + static_cast<size_t>(lane)) * unit + static_cast<size_t>(e) % unit;
+      if (isa.element_bytes == 1 || l.narrow) {
+        std::memcpy(block + at, from + e, 1);
+      } else {
+        const int16_t v = static_cast<int16_t>(from[e] - s.weight_zero_point);
+        std::memcpy(block + at * 2, &v, 2);
+      }
+    }
+  }
+}
+
+// The walk over one run.
+class Runner {
+ public:
+  Runner(const QS8ConvRun& run, const ConvX86Isa& isa)
+      : run_(run),
+        s_(*run.shape),
+        isa_(isa),
+        layout_(s_, isa),
+        panel_(static_cast<uint8_t*>(run.scratch)) {
+    pixel_bytes_ = static_cast<size_t>(s_.in_c) * static_cast<size_t>(isa.element_bytes);
+    job_.steps = layout_.steps;
+    job_.narrow = layout_.narrow;
+    job_.block_bytes = layout_.block_bytes;
+    job_.zero_point = s_.output_zero_point;
+    job_.act_min = s_.act_min;
+    job_.act_max = s_.act_max;
+    job_.in = in_;
+    job_.out = out_;
+  }
+
+  void Pointwise() {
+    job_.outer = job_.inner = 1;
+    const int32_t width = s_.out_w;
+    const int32_t panel_pixels = PanelPixels(s_, isa_);
+    const int64_t total = int64_t{run_.row_end - run_.row_begin} * width;
+    const int32_t panels = static_cast<int32_t>((total + panel_pixels - 1) / panel_pixels);
+    int32_t row = run_.row_begin, x = 0;
+    int64_t done = 0;
+    for (int32_t i = 0; i < panels; ++i) {
+      const int32_t n = static_cast<int32_t>(total * (i + 1) / panels - done);
+      done += n;
+      // The panel's pixels, a stretch of a row at a time.
+      int32_t filled = 0;
+      while (filled < n) {
+        const int32_t stretch = n - filled < width - x ? n - filled : width - x;
+        isa_.copy(run_.input.row(row) + static_cast<size_t>(x) * static_cast<size_t>(s_.in_c),
+                  static_cast<size_t>(stretch) * static_cast<size_t>(s_.in_c),
+                  panel_ + static_cast<size_t>(filled) * pixel_bytes_);
+        int8_t* out = run_.output.row(row) + static_cast<size_t>(x) * static_cast<size_t>(s_.out_c);
+        for (int32_t j = 0; j < stretch; ++j, out += s_.out_c) {
+          base_in_[filled + j] = panel_ + static_cast<size_t>(filled + j) * pixel_bytes_;
+          base_out_[filled + j] = out;
+        }
+        filled += stretch;
+        x += stretch;
+        if (x == width) {
+          x = 0;
+          ++row;
+        }
+      }
+      std::memset(panel_ + static_cast<size_t>(n) * pixel_bytes_, 0, 8);
+      Compute(n);
+    }
+  }
+
+  void Windows() {
+    const bool slots = s_.dilation_h > 1 && s_.kernel_h > 1;  // one panel row a tap
+    const size_t row_bytes = PanelRowBytes(s_, isa_);
+    job_.outer = layout_.outer;
+    job_.inner = layout_.inner;
+    job_.outer_bytes = static_cast<ptrdiff_t>(row_bytes);
+    job_.inner_bytes = static_cast<ptrdiff_t>(static_cast<size_t>(s_.dilation_w) * pixel_bytes_);
+    const int32_t band = BandRows(s_, isa_);
+    const size_t x_bytes = static_cast<size_t>(s_.stride_w) * pixel_bytes_;
+    for (int32_t row = run_.row_begin; row < run_.row_end;) {
+      const int32_t b = row / s_.out_h, y = row % s_.out_h;
+      int32_t rows = s_.out_h - y;  // a band stays within an image
+      if (rows > run_.row_end - row) rows = run_.row_end - row;
+      // Bands of equal height.
+      rows = CeilDiv(rows, CeilDiv(rows, band));
+      const int32_t panel_rows = PanelRows(s_, rows);
+      for (int32_t i = 0; i < panel_rows; ++i) {
+        const int32_t iy = y * s_.stride_h - s_.pad_top + i * (slots ? s_.dilation_h : 1);
+        if (!slots && s_.kernel_h < s_.stride_h && i % s_.stride_h >= s_.kernel_h) continue;
+        FillRow(b, iy, panel_ + static_cast<size_t>(i) * row_bytes);
+      }
+      std::memset(panel_ + static_cast<size_t>(panel_rows) * row_bytes, 0, 8);
+      int32_t n = 0;
+      for (int32_t i = 0; i < rows; ++i) {
+        const uint8_t* in =
+            panel_ + static_cast<size_t>(i) * static_cast<size_t>(s_.stride_h) * row_bytes;
+        int8_t* out = run_.output.row(row + i);
+        for (int32_t x = 0; x < s_.out_w; ++x, in += x_bytes, out += s_.out_c) {
+          base_in_[n] = in;
+          base_out_[n] = out;
+          if (++n == kMaxPixels) {
+            Compute(n);
+            n = 0;
+          }
+        }
+      }
+      if (n > 0) Compute(n);
+      row += rows;
+    }
+  }
+
+ private:
+  // Input row iy of image b, with the zero points around it that windows reach.
+  void FillRow(int32_t b, int32_t iy, uint8_t* to) {
+    const int64_t width = static_cast<int64_t>(PanelRowBytes(s_, isa_) / pixel_bytes_);
+    int64_t left = s_.pad_left < width ? s_.pad_left : width;
+    int64_t middle = width - left;
+    // Negative padding would begin inside the image; check() does not let it through.
+    if (middle > s_.in_w) middle = s_.in_w;
+    if (iy < 0 || iy >= s_.in_h) {
+      left = width;
+      middle = 0;
+    }
+    Zeros(left, to);
+    if (middle > 0) {
+      isa_.copy(run_.input.row(b * s_.in_h + iy),
+                static_cast<size_t>(middle) * static_cast<size_t>(s_.in_c),
+                to + static_cast<size_t>(left) * pixel_bytes_);
+    }
+    Zeros(width - left - middle, to + static_cast<size_t>(left + middle) * pixel_bytes_);
+  }
+
+  // `pixels` pixels of the zero point.
+  void Zeros(int64_t pixels, uint8_t* to) {
+    const size_t n = static_cast<size_t>(pixels) * static_cast<size_t>(s_.in_c);
+    if (isa_.element_bytes == 1) {
+      std::memset(to, s_.input_zero_point + 128, n);
+    } else {
+      const int16_t v = static_cast<int16_t>(s_.input_zero_point);
+      for (size_t i = 0; i < n; ++i) std::memcpy(to + 2 * i, &v, 2);
+    }
+  }
+
+  // The pixels of base_in_ and base_out_, all channels of the run.
+  void Compute(int32_t pixels) {
+    const uint8_t* pack = static_cast<const uint8_t*>(run_.pack);
+    const int32_t* forms = reinterpret_cast<const int32_t*>(pack);
+    const ConvX86Constants* constants =
+        reinterpret_cast<const ConvX86Constants*>(pack + layout_.constants_at);
+    const uint8_t* weights = pack + layout_.weights_at;
+    const int32_t cin = s_.group_in_c(), cout = s_.group_out_c();
+    job_.pixels = pixels;
+    for (int32_t g = run_.channel_begin / cout; g < s_.groups && g * cout < run_.channel_end; ++g) {
+      // This group's channels of the run, counted from the group's first.
+      const int32_t begin = run_.channel_begin > g * cout ? run_.channel_begin - g * cout : 0;
+      const int32_t end = run_.channel_end < (g + 1) * cout ? run_.channel_end - g * cout : cout;
+      const int32_t first = begin / kConvX86Block;
+      const int32_t block = g * layout_.group_blocks + first;
+      job_.blocks = CeilDiv(end, kConvX86Block) - first;
+      job_.lane_begin = begin - first * kConvX86Block;
+      job_.lane_end = end - first * kConvX86Block;
+      job_.forms = forms + block;
+      job_.constants = constants + block;
+      job_.weights = weights + static_cast<size_t>(block) * layout_.block_bytes;
+      const size_t in_offset = static_cast<size_t>(g) * static_cast<size_t>(cin) *
+                               static_cast<size_t>(isa_.element_bytes);
+      const size_t out_offset = static_cast<size_t>(g) * static_cast<size_t>(cout) +
+                                static_cast<size_t>(first) * kConvX86Block;
+      for (int32_t p = 0; p < pixels; ++p) {
+        in_[p] = base_in_[p] + in_offset;
+        out_[p] = base_out_[p] + out_offset;
+      }
+      job_.correction = nullptr;
+      if (s_.weight_zero_point != 0 && isa_.element_bytes == 1) Correct(pixels);
+      isa_.compute(job_);
+    }
+  }
+
+  // Packed weights are w where w - weight_zero_point is meant: the difference is
+  // -weight_zero_point * sum(x - input_zero_point).
+  void Correct(int32_t pixels) {
+    const int64_t count = int64_t{s_.kernel_h} * s_.kernel_w * s_.group_in_c();
+    for (int32_t p = 0; p < pixels; ++p) {
+      uint32_t sum = static_cast<uint32_t>(-count * s_.input_zero_point);
+      for (int32_t i = 0; i < job_.outer; ++i) {
+        for (int32_t j = 0; j < job_.inner; ++j) {
+          sum +=
+              static_cast<uint32_t>(isa_.sum(in_[p] + i * job_.outer_bytes + j * job_.inner_bytes,
+                                             static_cast<size_t>(layout_.segment)));
+        }
+      }
+      const uint32_t value = 0u - static_cast<uint32_t>(s_.weight_zero_point) * sum;
+      std::memcpy(&correction_[p], &value, sizeof value);
+    }
+    job_.correction = correction_;
+  }
+
+  const QS8ConvRun& run_;
+  const QS8ConvShape& s_;
+  const ConvX86Isa& isa_;
+  const Layout layout_;
+  uint8_t* panel_;
+  size_t pixel_bytes_;
+  ConvX86Job job_;
+  const uint8_t* base_in_[kMaxPixels];
+  int8_t* base_out_[kMaxPixels];
+  const uint8_t* in_[kMaxPixels];
+  int8_t* out_[kMaxPixels];
+  int32_t correction_[kMaxPixels];
+};
+
+}  // namespace
+
+size_t ConvX86PackBytes(const QS8ConvShape& s, const ConvX86Isa& isa) {
+  return Layout(s, isa).bytes;
+}
+
+size_t ConvX86ScratchBytes(const QS8ConvShape& s, const ConvX86Isa& isa) {
+  const size_t panel =
+      s.pointwise() ? static_cast<size_t>(PanelPixels(s, isa)) * static_cast<size_t>(s.in_c) *
+                          static_cast<size_t>(isa.element_bytes)
+                    : static_cast<size_t>(PanelRows(s, BandRows(s, isa))) * PanelRowBytes(s, isa);
+  return RoundUp(panel + kSlack, kAlign);
+}
+
+void ConvX86Pack(const QS8ConvShape& s, const QS8ConvConstants& k, const ConvX86Isa& isa,
+                 void* pack) {
+  const Layout l(s, isa);
+  uint8_t* bytes = static_cast<uint8_t*>(pack);
+  int32_t* forms = reinterpret_cast<int32_t*>(bytes);
+  ConvX86Constants* constants = reinterpret_cast<ConvX86Constants*>(bytes + l.constants_at);
+  const int32_t cout = s.group_out_c();
+  const size_t count = static_cast<size_t>(s.kernel_h) * static_cast<size_t>(s.kernel_w) *
+                       static_cast<size_t>(s.group_in_c());
+  for (int32_t block = 0; block < l.group_blocks * s.groups; ++block) {
+    const int32_t first = block % l.group_blocks * kConvX86Block;
+    forms[block] = s.act_min >= s.output_zero_point ? kConvX86Relu : kConvX86Signed;
+    if (forms[block] == kConvX86Relu) {  // lanes without a channel must not look doubtful
+      for (float& offset : constants[block].offset) offset = 32768.f;
+    }
+    for (int32_t i = 0; i < kConvX86Block && first + i < cout; ++i) {
+      const int32_t n = block / l.group_blocks * cout + first + i;
+      const int32_t lane = BlockLane(isa, i);
+      const ConvX86Form form = PackChannel(s, k, isa, n, lane, &constants[block]);
+      if (form == kConvX86Integer) forms[block] = kConvX86Integer;
+      PackWeights(s, k.weights + static_cast<size_t>(n) * count, l, isa, lane,
+                  bytes + l.weights_at + static_cast<size_t>(block) * l.block_bytes);
+    }
+  }
+}
+
+void ConvX86Run(const QS8ConvRun& run, const ConvX86Isa& isa) {
+  if (run.row_begin >= run.row_end || run.channel_begin >= run.channel_end) return;
+  Runner runner(run, isa);
+  run.shape->pointwise() ? runner.Pointwise() : runner.Windows();
+}
+
+}  // namespace octet

@@ -1,0 +1,82 @@
+// What the x86 kernels of qs8_conv share. The pack, the geometry and the walk over the output are
+// in qs8_conv_x86.cc, compiled for any CPU; a file with instruction-set flags supplies the
+// functions of ConvX86Isa and nothing else.
+//
+// How a convolution runs. Input rows are copied once into scratch as the "panel": the form that
+// the instruction set multiplies (x ^ 0x80 as unsigned bytes for vpdpbusd, int16 for vpmaddwd),
+// with zero points where the window leaves the image. In a panel the window of a pixel is a few
+// runs of contiguous elements ("segments": one a kernel row, or one a tap with dilation or groups),
+// at the same distances for every pixel. So a tile is a GEMM whose left side is a pointer a pixel:
+// windows overlap in place, and a tile may take its pixels from several rows.
+//
+// Weights are packed in blocks of 16 output channels, as [segment][step][16][unit], where a step is
+// `unit` consecutive elements: what one 32-bit lane of the multiplication takes. A kernel's tile is
+// as many blocks wide as suits it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace octet {
+
+struct QS8ConvShape;
+struct QS8ConvConstants;
+struct QS8ConvRun;
+
+constexpr int32_t kConvX86Block = 16;
+
+// How a block's accumulators become bytes: by the integer formula (left shifts, or accumulators
+// that 16.16 can't hold), or in fixed point (kernels/common/requant_fixed.h).
+enum ConvX86Form : int32_t { kConvX86Integer = 0, kConvX86Signed = 1, kConvX86Relu = 2 };
+
+// Constants of a block, lanes in the order of the packed weights.
+struct ConvX86Constants {
+  int32_t bias[kConvX86Block];  // with everything that the zero points add
+  float scale[kConvX86Block];
+  union {
+    float offset[kConvX86Block];           // kConvX86Relu: RequantFixedChannel::offset_relu
+    float sign_bias[kConvX86Block];        // kConvX86Signed: RequantFixedChannel::bias
+    int32_t sign_bias_int[kConvX86Block];  // the same for 256-bit vectors, as an integer
+  };
+  int32_t multiplier[kConvX86Block];
+  int32_t shift[kConvX86Block];
+};
+
+// Pixels times blocks of channels, of one group: what an instruction set computes at a time.
+struct ConvX86Job {
+  const uint8_t* const* in = nullptr;  // where in the panel each pixel's window begins
+  int8_t* const* out = nullptr;        // where each pixel's output of the first block's lane 0 goes
+  const int32_t* correction = nullptr;  // to add to each pixel's accumulators; null: nothing
+  int32_t pixels = 0;
+  // Segment (i, j) begins i * outer_bytes + j * inner_bytes after the window's beginning.
+  int32_t outer = 1, inner = 1;
+  ptrdiff_t outer_bytes = 0, inner_bytes = 0;
+  int32_t steps = 0;    // of a segment
+  bool narrow = false;  // AVX2: weights are int8 in the pack
+  const uint8_t* weights = nullptr;
+  size_t block_bytes = 0;  // of weights, from one block to the next
+  const ConvX86Constants* constants = nullptr;
+  const int32_t* forms = nullptr;  // ConvX86Form of each block
+  int32_t blocks = 0;
+  int32_t lane_begin = 0, lane_end = 0;  // which channels, counted from the first block, are stored
+  int32_t zero_point = 0, act_min = -128, act_max = 127;
+};
+
+struct ConvX86Isa {
+  int32_t unit;           // elements a step: 4 or 2
+  int32_t element_bytes;  // of the panel: 1 (x ^ 0x80) or 2 (int16)
+  bool even_odd;          // a block's lanes are channels 0 2 4 ... 14 1 3 ... 15
+  // Copies n elements into the panel. May write up to 64 bytes too far, reads not a byte too much.
+  void (*copy)(const int8_t* from, size_t n, void* panel);
+  // The sum of n panel elements, as the signed values they stand for.
+  int32_t (*sum)(const uint8_t* panel, size_t n);
+  void (*compute)(const ConvX86Job& job);
+};
+
+size_t ConvX86PackBytes(const QS8ConvShape& shape, const ConvX86Isa& isa);
+size_t ConvX86ScratchBytes(const QS8ConvShape& shape, const ConvX86Isa& isa);
+void ConvX86Pack(const QS8ConvShape& shape, const QS8ConvConstants& k, const ConvX86Isa& isa,
+                 void* pack);
+void ConvX86Run(const QS8ConvRun& run, const ConvX86Isa& isa);
+
+}  // namespace octet
