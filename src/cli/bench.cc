@@ -208,7 +208,7 @@ void PrintOperators(const ModelFile& file, const Measurement& m) {
     table.push_back({std::to_string(row.info.op_index), std::to_string(row.steps),
                      Format("%.1f", row.us), Format("%.1f", total > 0 ? 100 * row.us / total : 0),
                      row.macs ? Format("%.1f", GmacsPerSecond(row.macs, row.us)) : "", row.info.op,
-                     row.info.kernel, std::string(row.info.name).substr(0, 48)});
+                     row.info.kernel, Shorten(row.info.name, 48)});
   }
   std::printf("\n%s", Table(std::move(table)).c_str());
 }

@@ -38,11 +38,14 @@ ExitCode ExitCodeOf(octet_status status) {
   return kExitUsage;
 }
 
+void DieOf(octet_status status, const std::string& message, const std::string& what) {
+  // The libraries name the files that they open themselves.
+  const bool named = what.empty() || message.compare(0, what.size(), what) == 0;
+  throw CommandError(ExitCodeOf(status), named ? message : what + ": " + message);
+}
+
 void Check(const Result<void>& result, const std::string& what) {
-  if (!result) {
-    throw CommandError(ExitCodeOf(result.status()),
-                       what.empty() ? result.message() : what + ": " + result.message());
-  }
+  if (!result) DieOf(result.status(), result.message(), what);
 }
 
 }  // namespace octet::cli

@@ -42,13 +42,13 @@ Die(ExitCode code, const char* format, ...);
 
 ExitCode ExitCodeOf(octet_status status);
 
-// The value of a result, or a CommandError that begins with `what` (a file name, mostly).
+// Throws the failure of a call; the text begins with `what` (a file name, mostly).
+[[noreturn]] void DieOf(octet_status status, const std::string& message, const std::string& what);
+
+// The value of a result, or DieOf.
 template <class T>
 T Unwrap(Result<T> result, const std::string& what = {}) {
-  if (!result) {
-    throw CommandError(ExitCodeOf(result.status()),
-                       what.empty() ? result.message() : what + ": " + result.message());
-  }
+  if (!result) DieOf(result.status(), result.message(), what);
   return std::move(result).value();
 }
 void Check(const Result<void>& result, const std::string& what = {});

@@ -113,6 +113,13 @@ size_t Width(const std::string& text) {
 
 }  // namespace
 
+std::string Shorten(const std::string& text, size_t width) {
+  if (text.size() <= width) return text;
+  size_t end = width - 3;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) >> 6) == 2) --end;
+  return text.substr(0, end) + "...";
+}
+
 std::string Table(std::vector<std::vector<std::string>> rows) {
   if (rows.empty()) return {};
   std::vector<bool> right(rows[0].size());

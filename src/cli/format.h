@@ -27,6 +27,9 @@ size_t TypeSize(int type);
 // "[1, 224, 224, 3]".
 std::string ShapeText(const int32_t* shape, size_t rank);
 
+// At most `width` bytes, "..." where something was cut off; never cuts a UTF-8 character in two.
+std::string Shorten(const std::string& text, size_t width);
+
 // Columns padded to their widest cell. The first row is the header; a column whose header begins
 // with '>' (not printed) is aligned to the right.
 std::string Table(std::vector<std::vector<std::string>> rows);

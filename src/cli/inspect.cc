@@ -55,15 +55,10 @@ std::string Name(const flatbuffers::String* name) { return name ? name->str() : 
 
 uint64_t TensorBytes(const fb::Tensor& tensor) {
   uint64_t bytes = TypeSize(static_cast<int>(tensor.type()));
-  const size_t rank = Count(tensor.shape());
-  for (flatbuffers::uoffset_t i = 0; i < rank; ++i) {
-    bytes *= static_cast<uint64_t>(tensor.shape()->Get(i));
-  }
-  // A ring buffer keeps `ring_rows` of the batch * height rows.
-  if (tensor.ring_rows() > 0 && rank == 4) {
-    const uint64_t rows = static_cast<uint64_t>(tensor.shape()->Get(0)) *
-                          static_cast<uint64_t>(tensor.shape()->Get(1));
-    if (rows) bytes = bytes / rows * static_cast<uint64_t>(tensor.ring_rows());
+  for (flatbuffers::uoffset_t i = 0; i < Count(tensor.shape()); ++i) {
+    // A ring buffer keeps `ring_rows` rows of NHWC's height.
+    const bool rows = i == 1 && tensor.ring_rows() > 0;
+    bytes *= static_cast<uint64_t>(rows ? tensor.ring_rows() : tensor.shape()->Get(i));
   }
   return bytes;
 }
@@ -358,12 +353,11 @@ void PrintSteps(const Facts& facts, bool all) {
                      macs ? CountText(macs) : "", std::to_string(WeightsOf(facts, step)),
                      std::to_string(step.scratch_bytes), std::to_string(step.pack_bytes),
                      step.pack_bytes ? (step.pack_mapped ? "file" : "RAM") : "",
-                     name.substr(0, 48)});
+                     Shorten(name, 48)});
   }
+  const bool grouped = facts.steps.size() != table.size() - 1;
   std::printf("\nSteps%s\n%s",
-              all || facts.steps.size() == table.size() - 1
-                  ? ""
-                  : " (FIRSTxCOUNT where an operator runs row by row; --steps shows all)",
+              !grouped ? "" : " (FIRSTxCOUNT where an operator runs row by row; --steps shows all)",
               Table(std::move(table)).c_str());
 }
 
@@ -374,7 +368,7 @@ void PrintPlan(const Facts& facts) {
     table.push_back({std::to_string(p.tensor), std::to_string(p.offset), std::to_string(p.bytes),
                      Format("%d-%d", static_cast<int>(p.first), static_cast<int>(p.last)), p.type,
                      p.ring_rows ? p.shape + Format(" ring of %d rows", p.ring_rows) : p.shape,
-                     p.name.substr(0, 48)});
+                     Shorten(p.name, 48)});
   }
   std::printf("\nMemory plan: %llu bytes\n%s",
               static_cast<unsigned long long>(facts.model->arena_bytes()),
@@ -382,7 +376,7 @@ void PrintPlan(const Facts& facts) {
   if (facts.peak_step < facts.steps.size()) {
     std::printf("peak: %llu live bytes in step %zu, %s\n",
                 static_cast<unsigned long long>(facts.peak_bytes), facts.peak_step,
-                StepName(facts.steps[facts.peak_step]).c_str());
+                Shorten(StepName(facts.steps[facts.peak_step]), 72).c_str());
   }
 }
 

@@ -28,7 +28,13 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "octet: %s (see octet --help)\n", error.what());
+    const auto commands = app.get_subcommands();
+    if (commands.empty() && argc > 1 && argv[1][0] != '-') {
+      std::fprintf(stderr, "octet: there is no command \"%s\" (see octet --help)\n", argv[1]);
+    } else {
+      const std::string command = commands.empty() ? "" : commands.front()->get_name() + " ";
+      std::fprintf(stderr, "octet: %s (see octet %s--help)\n", error.what(), command.c_str());
+    }
     return kExitUsage;
   }
   try {
