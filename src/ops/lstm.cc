@@ -80,7 +80,7 @@ Status CheckGate(const OpView& op, size_t gate, int32_t inputs, int32_t units) {
 }
 
 Status Check(const OpView& op) {
-  OCTET_RETURN_IF_ERROR(CheckCounts(op, 20, 24, 1, 1));
+  OCTET_RETURN_IF_ERROR(CheckCounts(op, kPeepholes, 24, 1, 1));  // peepholes are absent
   const auto absent = [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
       if (op.input(i) != nullptr) return false;

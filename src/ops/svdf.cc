@@ -22,10 +22,8 @@ struct Params {
 };
 
 Status Check(const OpView& op) {
-  OCTET_RETURN_IF_ERROR(CheckCounts(op, 5, 5, 1, 1));
-  for (size_t i : {kInput, kFeature, kTime, kState}) {
-    OCTET_CHECK_OP(op.input(i) != nullptr, "input %zu is missing", i);
-  }
+  OCTET_RETURN_IF_ERROR(CheckCounts(op, 3, 5, 1, 1));
+  OCTET_CHECK_OP(op.input(kState) != nullptr, "the state is missing");
   const TensorView& in = op.in(kInput);
   const TensorView& feature = op.in(kFeature);
   const TensorView& time = op.in(kTime);
