@@ -228,7 +228,7 @@ static void Compute(const ConvX86Job& job) {
     }
     c.store =
         LaneMask(job.lane_begin - block * kConvX86Block, job.lane_end - block * kConvX86Block);
-    int8_t* out[96];
+    int8_t* out[kConvX86MaxPixels];
     for (int32_t p = 0; p < job.pixels; ++p) out[p] = job.out[p] + block * kConvX86Block;
     part.out = out;
     for (int32_t t = 0; t < tiles; ++t) {

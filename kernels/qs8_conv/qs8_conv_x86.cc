@@ -10,7 +10,6 @@ namespace octet {
 namespace {
 
 constexpr size_t kAlign = 64;
-constexpr int32_t kMaxPixels = 96;         // of one job
 constexpr size_t kPanelBytes = 24 * 1024;  // a panel that leaves room in L1 for weights
 constexpr size_t kSlack = 128;             // after the panel: for copy() and the last step
 
@@ -74,7 +73,7 @@ int32_t PanelRows(const QS8ConvShape& s, int32_t rows) {
 
 int32_t BandRows(const QS8ConvShape& s, const ConvX86Isa& isa) {
   if (s.dilation_h > 1 && s.kernel_h > 1) return 1;
-  const int32_t wanted = CeilDiv(kMaxPixels / 2, s.out_w);
+  const int32_t wanted = CeilDiv(kConvX86MaxPixels / 2, s.out_w);
   int32_t rows = wanted < s.out_h ? wanted : s.out_h;
   const size_t row_bytes = PanelRowBytes(s, isa);
   while (rows > 1 && static_cast<size_t>(PanelRows(s, rows)) * row_bytes > 2 * kPanelBytes) --rows;
@@ -234,7 +233,7 @@ class Runner {
         for (int32_t x = 0; x < s_.out_w; ++x, in += x_bytes, out += s_.out_c) {
           base_in_[n] = in;
           base_out_[n] = out;
-          if (++n == kMaxPixels) {
+          if (++n == kConvX86MaxPixels) {
             Compute(n);
             n = 0;
           }
@@ -338,11 +337,11 @@ class Runner {
   uint8_t* panel_;
   size_t pixel_bytes_;
   ConvX86Job job_;
-  const uint8_t* base_in_[kMaxPixels];
-  int8_t* base_out_[kMaxPixels];
-  const uint8_t* in_[kMaxPixels];
-  int8_t* out_[kMaxPixels];
-  int32_t correction_[kMaxPixels];
+  const uint8_t* base_in_[kConvX86MaxPixels];
+  int8_t* base_out_[kConvX86MaxPixels];
+  const uint8_t* in_[kConvX86MaxPixels];
+  int8_t* out_[kConvX86MaxPixels];
+  int32_t correction_[kConvX86MaxPixels];
 };
 
 }  // namespace
