@@ -1,9 +1,9 @@
-// The memory plan of a model file: no tensor may be overwritten while someone still needs it.
+// The memory plan of a model file: no row may be overwritten while a later step still reads it.
 //
-// Tensors that share bytes (view_of) form a family, named by its root. A family lives from its
-// first write (graph inputs: before the first step) to its last read (graph outputs: after the last
-// step). Two families whose bytes overlap may not live at the same time, except that an operator
-// may write its output exactly over an input that dies there, if it is made for that.
+// A replay of the steps, in rows: for each tensor the window of rows that the arena holds intact.
+// A step needs its input rows inside the windows of its inputs; what it writes takes the
+// overwritten rows out of every other tensor's window. Whole operators are the case of all rows.
+// Tensors that share bytes (view_of) form a family, which does not overwrite itself.
 #include <algorithm>
 #include <limits>
 
@@ -17,24 +17,55 @@ namespace {
     if (!(condition)) return Fail(OCTET_INVALID_MODEL, __VA_ARGS__); \
   } while (0)
 
-constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+constexpr int64_t kForever = std::numeric_limits<int64_t>::max();
 
-struct Family {
-  int64_t first = kNever;  // step of the first write; -1: a graph input
-  int64_t last = -2;       // step of the last read or write; step count: a graph output
+struct Window {
+  int32_t begin = 0, end = 0;  // rows held intact
+  int32_t rows = 1;            // of the whole tensor
+  int32_t ring = 0;
+  uint64_t row_bytes = 0;
+  int64_t last_read = -1;  // step; by anyone in the family
+
+  bool empty() const { return begin >= end; }
+  bool whole() const { return begin == 0 && end == rows; }
+};
+
+struct Bytes {
   uint64_t begin = 0, end = 0;
+  bool meets(const Bytes& o) const { return begin < o.end && o.begin < end; }
 };
 
 class PlanVerifier {
  public:
-  PlanVerifier(const fb::Model& file, Family* families, uint32_t* order, size_t* live_top)
-      : file_(file), families_(families), order_(order), live_top_(live_top) {}
+  PlanVerifier(const fb::Model& file, Window* windows, int32_t* done, TensorView* tensors,
+               const TensorView** pointers, size_t* live_top)
+      : file_(file),
+        count_(static_cast<int32_t>(file.tensors()->size())),
+        windows_(windows),
+        done_(done),
+        tensors_(tensors),
+        pointers_(pointers),
+        live_top_(live_top) {}
 
-  Status Run(TensorView* tensors, const TensorView** pointers) {
+  Status Run() {
     OCTET_RETURN_IF_ERROR(CheckViews());
-    OCTET_RETURN_IF_ERROR(Lifetimes());
-    OCTET_RETURN_IF_ERROR(CheckOverlaps(tensors, pointers));
-    LiveTops();
+    OCTET_RETURN_IF_ERROR(FindLastReads());
+    for (uint32_t i = 0; i < file_.operators()->size(); ++i) live_top_[i] = 0, done_[i] = 0;
+    for (int32_t t : *file_.inputs()) Write(t, {0, windows_[t].rows});
+    for (int32_t t : *file_.inputs()) {
+      OCTET_REQUIRE(windows_[t].whole(), "two model inputs overlap in the arena");
+    }
+    const uint32_t step_count = file_.steps()->size();
+    for (uint32_t s = 0; s < step_count; ++s) {
+      if (Status status = Replay(s); status != OCTET_OK) {
+        PrefixError("memory plan, step %u: ", s);
+        return status;
+      }
+    }
+    for (int32_t t : *file_.outputs()) {
+      OCTET_REQUIRE(!in_arena(t) || Holds(t, {0, windows_[t].rows}),
+                    "model output \"%s\" is not there after the last step", name(t));
+    }
     return OCTET_OK;
   }
 
@@ -46,17 +77,19 @@ class PlanVerifier {
     return tensor(t).name() != nullptr ? tensor(t).name()->c_str() : "";
   }
   int32_t root(int32_t t) const { return tensor(t).view_of() >= 0 ? tensor(t).view_of() : t; }
-  Family& family(int32_t t) { return families_[root(t)]; }
   bool in_arena(int32_t t) const { return t >= 0 && tensor(t).place() == fb::Place::ARENA; }
 
   Status CheckViews() {
-    const int32_t count = static_cast<int32_t>(file_.tensors()->size());
-    for (int32_t i = 0; i < count; ++i) {
+    for (int32_t i = 0; i < count_; ++i) {
       const fb::Tensor& t = tensor(i);
-      families_[i].begin = t.offset();
-      families_[i].end = t.offset() + StoredBytes(t);
+      Window& w = windows_[i];
+      w = Window();
+      const TensorView view = ViewTensor(file_, t);
+      w.rows = RowCount(view);
+      w.row_bytes = view.bytes() / static_cast<size_t>(w.rows);
+      w.ring = t.ring_rows();
       if (t.view_of() < 0) continue;
-      OCTET_REQUIRE(t.view_of() < count && t.view_of() != i, "tensor %d is a view of nothing", i);
+      OCTET_REQUIRE(t.view_of() < count_ && t.view_of() != i, "tensor %d is a view of nothing", i);
       const fb::Tensor& r = tensor(t.view_of());
       OCTET_REQUIRE(r.view_of() < 0 && r.place() == fb::Place::ARENA &&
                         t.place() == fb::Place::ARENA && r.ring_rows() == 0 && t.ring_rows() == 0 &&
@@ -67,117 +100,205 @@ class PlanVerifier {
     return OCTET_OK;
   }
 
-  Status Lifetimes() {
-    for (int32_t t : *file_.inputs()) family(t).first = -1;
-    const int64_t step_count = file_.steps()->size();
-    for (int64_t s = 0; s < step_count; ++s) {
-      const fb::Step& step = *file_.steps()->Get(static_cast<uint32_t>(s));
+  Status FindLastReads() {
+    const uint32_t step_count = file_.steps()->size();
+    OCTET_REQUIRE(uint64_t{step_count} * static_cast<uint64_t>(count_) <= uint64_t{1} << 28,
+                  "the memory plan is too long: %u steps over %d tensors", step_count, count_);
+    for (uint32_t s = 0; s < step_count; ++s) {
+      const fb::Step& step = *file_.steps()->Get(s);
       OCTET_REQUIRE(step.op() >= 0 && static_cast<uint32_t>(step.op()) < file_.operators()->size(),
-                    "step %lld runs operator %d, which does not exist", static_cast<long long>(s),
-                    step.op());
-      const fb::Operator& op = *file_.operators()->Get(static_cast<uint32_t>(step.op()));
-      OCTET_REQUIRE(step.row_begin() == 0 && step.row_end() == -1,
-                    "step %lld computes rows %d to %d: not supported", static_cast<long long>(s),
-                    step.row_begin(), step.row_end());
-      for (int32_t t : *op.inputs()) {
-        if (!in_arena(t)) continue;
-        OCTET_REQUIRE(family(t).first < s, "step %lld reads tensor %d \"%s\" before it is written",
-                      static_cast<long long>(s), t, name(t));
-        family(t).last = std::max(family(t).last, s);
-      }
-      for (int32_t t : *op.outputs()) {
-        family(t).first = std::min(family(t).first, s);
-        family(t).last = std::max(family(t).last, s);
+                    "step %u runs operator %d, which does not exist", s, step.op());
+      for (int32_t t : *file_.operators()->Get(static_cast<uint32_t>(step.op()))->inputs()) {
+        if (in_arena(t)) windows_[root(t)].last_read = s;
       }
     }
     for (int32_t t : *file_.outputs()) {
-      if (!in_arena(t)) continue;
-      OCTET_REQUIRE(family(t).first < step_count, "model output \"%s\" is never written", name(t));
-      family(t).last = step_count;
+      if (in_arena(t)) windows_[root(t)].last_read = kForever;
     }
     return OCTET_OK;
   }
 
-  // May the step write `b` over `a`, which it reads?
-  bool InPlace(int64_t s, int32_t a, int32_t b, TensorView* tensors, const TensorView** pointers) {
-    if (s < 0 || s >= static_cast<int64_t>(file_.steps()->size())) return false;
-    const int32_t op_index = file_.steps()->Get(static_cast<uint32_t>(s))->op();
-    const fb::Operator& op = *file_.operators()->Get(static_cast<uint32_t>(op_index));
+  // Where rows lie: one range, or two where a ring wraps.
+  int Ranges(int32_t t, RowRange rows, Bytes ranges[2]) const {
+    const Window& w = windows_[t];
+    const uint64_t base = tensor(t).offset();
+    if (rows.begin >= rows.end) return 0;
+    if (w.ring == 0) {
+      ranges[0] = {base + static_cast<uint64_t>(rows.begin) * w.row_bytes,
+                   base + static_cast<uint64_t>(rows.end) * w.row_bytes};
+      return 1;
+    }
+    const int32_t first = rows.begin % w.ring, n = std::min(rows.end - rows.begin, w.ring);
+    const int32_t straight = std::min(n, w.ring - first);
+    ranges[0] = {base + static_cast<uint64_t>(first) * w.row_bytes,
+                 base + static_cast<uint64_t>(first + straight) * w.row_bytes};
+    if (straight == n) return 1;
+    ranges[1] = {base, base + static_cast<uint64_t>(n - straight) * w.row_bytes};
+    return 2;
+  }
+
+  // Takes the rows that touch `bytes` out of a window; what is older goes with them.
+  void Overwrite(int32_t t, const Bytes& bytes) {
+    Window& w = windows_[t];
+    const uint64_t base = tensor(t).offset();
+    const int32_t stored = w.ring > 0 ? w.ring : w.rows;
+    const uint64_t end = base + static_cast<uint64_t>(stored) * w.row_bytes;
+    if (bytes.end <= base || bytes.begin >= end) return;
+    const int32_t first =
+        bytes.begin > base ? static_cast<int32_t>((bytes.begin - base) / w.row_bytes) : 0;
+    const int32_t last = static_cast<int32_t>((std::min(bytes.end, end) - 1 - base) / w.row_bytes);
+    if (w.ring == 0) {
+      if (first < w.end && last >= w.begin) w.begin = std::min(last + 1, w.end);
+      return;
+    }
+    for (int32_t y = w.end - 1; y >= w.begin; --y) {
+      const int32_t slot = y % w.ring;
+      if (slot >= first && slot <= last) {
+        w.begin = y + 1;
+        return;
+      }
+    }
+  }
+
+  void Write(int32_t t, RowRange rows) {
+    Bytes ranges[2];
+    const int n = Ranges(t, rows, ranges);
+    for (int32_t other = 0; other < count_; ++other) {
+      if (windows_[other].empty() || !in_arena(other) || root(other) == root(t)) continue;
+      for (int i = 0; i < n; ++i) Overwrite(other, ranges[i]);
+    }
+    Window& w = windows_[t];
+    if (w.empty() || rows.begin != w.end) w.begin = rows.begin;
+    w.end = rows.end;
+    if (w.ring > 0) w.begin = std::max(w.begin, w.end - w.ring);
+  }
+
+  // Are these rows of a tensor intact, in itself or through the family it shares bytes with?
+  bool Holds(int32_t t, RowRange rows) const {
+    const Window& w = windows_[t];
+    if (rows.begin >= rows.end || (w.begin <= rows.begin && w.end >= rows.end)) return true;
+    const int32_t family = root(t);
+    if (family != t && windows_[family].whole()) return true;
+    // The parts that were written one by one.
+    uint64_t covered = tensor(t).offset();
+    const uint64_t end = covered + StoredBytes(tensor(t));
+    for (bool more = true; more && covered < end;) {
+      more = false;
+      for (int32_t part = 0; part < count_; ++part) {
+        if (!in_arena(part) || part == t || root(part) != family || !windows_[part].whole())
+          continue;
+        const uint64_t begin = tensor(part).offset();
+        const uint64_t part_end = begin + StoredBytes(tensor(part));
+        if (begin <= covered && part_end > covered) {
+          covered = part_end;
+          more = true;
+        }
+      }
+    }
+    return covered >= end;
+  }
+
+  Status Replay(uint32_t s) {
+    const fb::Step& step = *file_.steps()->Get(s);
+    const fb::Operator& op = *file_.operators()->Get(static_cast<uint32_t>(step.op()));
     const OpDef& def = *FindOp(op.kind());
+    const FileOpView op_view(file_, step.op(), tensors_, pointers_);
+    const OpView& view = op_view.view();
     const int32_t out = op.outputs()->Get(0);
-    if (def.in_place == nullptr || root(out) != b) return false;
-    const FileOpView view(file_, op_index, tensors, pointers);
-    const uint32_t mask = def.in_place(view.view());
-    bool found = false;
+    const int32_t out_rows = windows_[out].rows;
+    const bool whole = step.row_begin() == 0 && step.row_end() == -1;
+    const RowRange rows =
+        whole ? RowRange{0, out_rows} : RowRange{step.row_begin(), step.row_end()};
+    OCTET_REQUIRE(rows.begin == done_[step.op()] && rows.end > rows.begin && rows.end <= out_rows,
+                  "operator %d computes rows %d to %d of %d, having computed %d", step.op(),
+                  rows.begin, rows.end, out_rows, done_[step.op()]);
+    done_[step.op()] = rows.end;
+    bool by_rows = !whole;
+    for (uint32_t i = 0; i < op.inputs()->size(); ++i) {
+      if (in_arena(op.inputs()->Get(i))) by_rows |= windows_[op.inputs()->Get(i)].ring > 0;
+    }
+    for (int32_t t : *op.outputs()) by_rows |= windows_[t].ring > 0;
+    OCTET_REQUIRE(!by_rows || (def.input_rows != nullptr && op.outputs()->size() == 1),
+                  "operator %d cannot run by rows", step.op());
+
+    const uint32_t in_place = def.in_place != nullptr ? def.in_place(view) : 0;
     for (uint32_t i = 0; i < op.inputs()->size(); ++i) {
       const int32_t in = op.inputs()->Get(i);
-      if (in < 0 || root(in) != a) continue;
-      // Every way the operator reads the family must be the in-place one.
-      if (i >= 32 || !(mask >> i & 1u) || tensor(in).offset() != tensor(out).offset() ||
-          StoredBytes(tensor(in)) != StoredBytes(tensor(out))) {
-        return false;
+      if (!in_arena(in)) continue;
+      RowRange needed{0, windows_[in].rows};
+      if (by_rows) {
+        OCTET_REQUIRE(def.input_rows(view, i, rows, &needed), "operator %d cannot run by rows",
+                      step.op());
+        OCTET_REQUIRE(needed.begin >= 0 && needed.end <= windows_[in].rows,
+                      "operator %d reads rows that do not exist", step.op());
       }
-      found = true;
-    }
-    for (uint32_t i = 1; i < op.outputs()->size(); ++i) {
-      if (root(op.outputs()->Get(i)) == b) return false;
-    }
-    return found;
-  }
-
-  Status CheckOverlaps(TensorView* tensors, const TensorView** pointers) {
-    const int32_t count = static_cast<int32_t>(file_.tensors()->size());
-    size_t n = 0;
-    for (int32_t i = 0; i < count; ++i) {
-      if (in_arena(i) && root(i) == i && families_[i].first != kNever) {
-        order_[n++] = static_cast<uint32_t>(i);
-      }
-    }
-    std::sort(order_, order_ + n,
-              [this](uint32_t a, uint32_t b) { return families_[a].begin < families_[b].begin; });
-    for (size_t i = 0; i < n; ++i) {
-      for (size_t j = i + 1; j < n; ++j) {
-        uint32_t a = order_[i], b = order_[j];
-        if (families_[b].begin >= families_[a].end) break;
-        if (families_[b].first < families_[a].first) std::swap(a, b);
-        const Family& early = families_[a];
-        const Family& late = families_[b];
-        if (early.last < late.first) continue;
-        if (early.last == late.first && InPlace(late.first, static_cast<int32_t>(a),
-                                                static_cast<int32_t>(b), tensors, pointers)) {
-          continue;
+      OCTET_REQUIRE(Holds(in, needed), "rows %d to %d of \"%s\" are not there for operator %d",
+                    needed.begin, needed.end, name(in), step.op());
+      for (int32_t t : *op.outputs()) {
+        OCTET_REQUIRE(t == out || root(t) != root(in), "an operator writes over its input");
+        if (!Apart(in, needed, t, rows)) {
+          const bool over =
+              t == out && i < 32 && (in_place >> i & 1u) != 0 && SamePlace(in, needed, out, rows);
+          OCTET_REQUIRE(over, "operator %d overwrites its input \"%s\" while reading it", step.op(),
+                        name(in));
         }
-        return Fail(OCTET_INVALID_MODEL,
-                    "the memory plan lets tensor %u \"%s\" overwrite tensor %u \"%s\", which is "
-                    "still needed",
-                    b, name(static_cast<int32_t>(b)), a, name(static_cast<int32_t>(a)));
       }
+    }
+    for (int32_t t : *op.outputs()) {
+      Write(t, t == out ? rows : RowRange{0, windows_[t].rows});
+    }
+    for (int32_t t : *op.outputs()) {
+      OCTET_REQUIRE(
+          windows_[t].end == (t == out ? rows.end : windows_[t].rows) && !windows_[t].empty(),
+          "the outputs of operator %d overlap", step.op());
+    }
+    size_t& top = live_top_[step.op()];
+    for (int32_t t = 0; t < count_; ++t) {
+      if (!in_arena(t)) continue;
+      const bool written = [&] {
+        for (int32_t o : *op.outputs()) {
+          if (o == t) return true;
+        }
+        return false;
+      }();
+      const bool read = windows_[root(t)].last_read >= static_cast<int64_t>(s);
+      if (!written && (windows_[t].empty() || !read)) continue;
+      // A view stands for its whole family: other parts may be written already.
+      top = std::max(top,
+                     static_cast<size_t>(tensor(root(t)).offset() + StoredBytes(tensor(root(t)))));
     }
     return OCTET_OK;
   }
 
-  void LiveTops() {
-    const uint32_t op_count = file_.operators()->size();
-    for (uint32_t i = 0; i < op_count; ++i) live_top_[i] = 0;
-    const int64_t step_count = file_.steps()->size();
-    for (uint32_t i = 0; i < file_.tensors()->size(); ++i) {
-      const Family& f = families_[i];
-      if (f.first == kNever || !in_arena(static_cast<int32_t>(i)) ||
-          root(static_cast<int32_t>(i)) != static_cast<int32_t>(i)) {
-        continue;
-      }
-      const int64_t begin = std::max<int64_t>(f.first, 0);
-      const int64_t end = std::min(f.last, step_count - 1);
-      for (int64_t s = begin; s <= end; ++s) {
-        size_t& top = live_top_[file_.steps()->Get(static_cast<uint32_t>(s))->op()];
-        top = std::max(top, static_cast<size_t>(f.end));
+  // A step's input rows and output rows lie in different bytes.
+  bool Apart(int32_t in, RowRange needed, int32_t out, RowRange rows) const {
+    Bytes a[2], b[2];
+    const int n = Ranges(in, needed, a), m = Ranges(out, rows, b);
+    for (int i = 0; i < n; ++i) {
+      for (int j = 0; j < m; ++j) {
+        if (a[i].meets(b[j])) return false;
       }
     }
+    return true;
+  }
+
+  // Each output row lies exactly over the same input row.
+  bool SamePlace(int32_t in, RowRange needed, int32_t out, RowRange rows) const {
+    const Window &a = windows_[in], &b = windows_[out];
+    if (tensor(in).offset() != tensor(out).offset()) return false;
+    const bool whole = needed.begin == 0 && needed.end == a.rows && rows.begin == 0 &&
+                       rows.end == b.rows && a.ring == 0 && b.ring == 0;
+    if (whole) return StoredBytes(tensor(in)) == StoredBytes(tensor(out));
+    return a.ring == b.ring && a.row_bytes == b.row_bytes && needed.begin == rows.begin &&
+           needed.end == rows.end;
   }
 
   const fb::Model& file_;
-  Family* families_;
-  uint32_t* order_;
+  const int32_t count_;
+  Window* windows_;
+  int32_t* done_;
+  TensorView* tensors_;
+  const TensorView** pointers_;
   size_t* live_top_;
 };
 
@@ -186,18 +307,17 @@ class PlanVerifier {
 Status VerifyPlan(const fb::Model& file, const octet_allocator& allocator, TensorView* tensors,
                   const TensorView** pointers, size_t* live_top) {
   Block block;
-  const size_t count = file.tensors()->size();
+  const size_t count = file.tensors()->size(), ops = file.operators()->size();
   Carver sizes(nullptr);
-  sizes.take<Family>(count);
-  sizes.take<uint32_t>(count);
+  sizes.take<Window>(count);
+  sizes.take<int32_t>(ops);
   if (!block.allocate(allocator, sizes.size())) {
     return Fail(OCTET_OUT_OF_MEMORY, "no memory for verifying (%zu bytes)", sizes.size());
   }
   Carver carver(block.data());
-  Family* families = carver.take<Family>(count);
-  uint32_t* order = carver.take<uint32_t>(count);
-  for (size_t i = 0; i < count; ++i) families[i] = Family();
-  return PlanVerifier(file, families, order, live_top).Run(tensors, pointers);
+  Window* windows = carver.take<Window>(count);
+  int32_t* done = carver.take<int32_t>(ops);
+  return PlanVerifier(file, windows, done, tensors, pointers, live_top).Run();
 }
 
 }  // namespace octet
