@@ -1,7 +1,7 @@
 #include "src/memory/svg.h"
 
 #include <algorithm>
-#include <cinttypes>
+#include <cmath>
 #include <cstdarg>
 #include <cstdio>
 
@@ -73,7 +73,20 @@ uint64_t TickStep(uint64_t n, uint64_t count) {
 }
 
 // Colours that stay apart for neighbours: the golden angle around the wheel.
-int Hue(size_t i) { return static_cast<int>((205 + i * 137.508)) % 360; }
+// As #rrggbb: not every viewer knows newer notations.
+std::string Colour(size_t i) {
+  const double hue = std::fmod(205 + static_cast<double>(i) * 137.508, 360);
+  const double light = 0.74 + 0.04 * static_cast<double>(i % 3);
+  const double chroma = (1 - std::abs(2 * light - 1)) * 0.62;
+  const auto channel = [&](double n) {  // CSS Color 4, "HSL to RGB"
+    const double k = std::fmod(n + hue / 30, 12);
+    const double v = light - chroma / 2 * std::clamp(std::min(k - 3, 9 - k), -1.0, 1.0);
+    return static_cast<int>(std::lround(std::clamp(v, 0.0, 1.0) * 255));
+  };
+  char text[16];
+  std::snprintf(text, sizeof text, "#%02x%02x%02x", channel(0), channel(8), channel(4));
+  return text;
+}
 
 }  // namespace
 
@@ -102,7 +115,7 @@ std::string PlanSvg(const PlanPicture& p) {
       "height=\"%.0f\" font-family=\"system-ui, sans-serif\" font-size=\"11\">\n",
       left + width + right, top + height + bottom, left + width + right, top + height + bottom);
   out +=
-      "<style>rect.t{stroke:#0008;stroke-width:.6}rect.t:hover{stroke:#000;stroke-width:2}"
+      "<style>rect.t{stroke:#555;stroke-width:.6}rect.t:hover{stroke:#000;stroke-width:2}"
       "text{fill:#333}.l{pointer-events:none;fill:#111}.g{stroke:#e4e4e4}.a{fill:#777}</style>\n"
       "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n";
   Put(&out, "<text x=\"%.0f\" y=\"26\" font-size=\"17\" font-weight=\"600\">%s</text>\n", left,
@@ -130,9 +143,8 @@ std::string PlanSvg(const PlanPicture& p) {
     const double y = y_of(t.offset + t.bytes), h = y_of(t.offset) - y;
     Put(&out,
         "<g><rect class=\"t\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" rx=\"1.5\" "
-        "fill=\"hsl(%d 62%% %d%%)\"%s>",
-        x, y, w, h, Hue(i), 72 + static_cast<int>(i % 3) * 5,
-        t.ring_rows > 0 ? " stroke-dasharray=\"4 2\"" : "");
+        "fill=\"%s\"%s>",
+        x, y, w, h, Colour(i).c_str(), t.ring_rows > 0 ? " stroke-dasharray=\"4 2\"" : "");
     out += "<title>" + Escape(t.name);
     if (!t.detail.empty()) out += "\n" + Escape(t.detail);
     Put(&out, "\n%s bytes at %s", Bytes(t.bytes).c_str(), Bytes(t.offset).c_str());
@@ -160,11 +172,12 @@ std::string PlanSvg(const PlanPicture& p) {
   for (size_t s = 0; s < p.steps.size(); s += every) {
     const double x = x_of(static_cast<int32_t>(s)) + (named ? width / steps / 2 : 0);
     if (named) {
+      out += "<g><title>" + Escape(p.steps[s]) + "</title>";
       Put(&out,
-          "<text class=\"a\" font-size=\"9.5\" transform=\"translate(%.1f %.1f) rotate(-90)\" ",
+          "<text class=\"a\" font-size=\"9.5\" text-anchor=\"end\" "
+          "transform=\"translate(%.1f %.1f) rotate(-90)\">",
           x + 3, top + height + 8);
-      out += "text-anchor=\"end\">" + Escape(Shorten(p.steps[s], 28)) + "<title>" +
-             Escape(p.steps[s]) + "</title></text>\n";
+      out += Escape(Shorten(p.steps[s], 28)) + "</text></g>\n";
     } else {
       Put(&out, "<text class=\"a\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%zu</text>\n", x,
           top + height + 16, s);
