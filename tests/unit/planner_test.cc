@@ -162,7 +162,7 @@ TEST(Planner, IsDeterministic) {
 }
 
 TEST(Planner, EveryMethodFitsAndRespectsTheBound) {
-  for (uint32_t seed = 0; seed < 20; ++seed) {
+  for (uint32_t seed = 0; seed < 8; ++seed) {
     const Graph g = RandomGraph(seed, 25);
     for (const bool fine : {false, true}) {
       const Layout layout = MakeLayout(g, kAllViews, true, fine);
