@@ -3,7 +3,7 @@
 
 namespace octet {
 
-#define OCTET_OP(kind, options) extern const OpDef k##kind##Op __attribute__((weak));
+#define OCTET_OP(kind, options) extern const OpDef k##kind##Op;
 #include "src/ops/ops.inc"
 #undef OCTET_OP
 
