@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
+#include <cstring>
 
 namespace octet {
 namespace {
@@ -32,6 +33,13 @@ DType ToDType(tflite::TensorType type) {
     default:
       return DType::NONE;
   }
+}
+
+// FlatBuffers' verifier does not check that the elements of a vector are aligned.
+int64_t LoadInt64(const flatbuffers::Vector<int64_t>& vector, flatbuffers::uoffset_t i) {
+  int64_t value;
+  std::memcpy(&value, vector.Data() + i * sizeof value, sizeof value);
+  return flatbuffers::EndianScalar(value);
 }
 
 class TensorReader {
@@ -143,9 +151,9 @@ class TensorReader {
       if (wide) return true;
       return Problem(info, OCTET_INVALID_MODEL, "has %zu zero points and %zu scales", zeros, count);
     }
-    const int64_t zero_point = zeros ? zero_points->Get(0) : 0;
+    const int64_t zero_point = zeros ? LoadInt64(*zero_points, 0) : 0;
     for (flatbuffers::uoffset_t i = 1; i < zeros; ++i) {
-      if (zero_points->Get(i) != zero_point) {
+      if (LoadInt64(*zero_points, i) != zero_point) {
         return Problem(info, OCTET_UNSUPPORTED, "has a zero point a channel");
       }
     }
