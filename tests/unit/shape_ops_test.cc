@@ -72,6 +72,61 @@ class OneOp {
     return binding.run(c);
   }
 
+  // Runs `step` output rows at a time out of rings that hold no more rows than these need. False
+  // where the operator does not run by rows.
+  bool RunByRows(int32_t step, Bytes* result) {
+    const OpDef* def = FindOp(op_.kind);
+    const int32_t rows = RowCount(op_.out());
+    const size_t n = inputs_.size();
+    std::vector<int32_t> ring(n, 1);
+    for (int32_t y = 0; y < rows; y += step) {
+      for (size_t i = 0; i < n; ++i) {
+        RowRange need;
+        if (def->input_rows == nullptr) return false;
+        if (!def->input_rows(op_, i, {y, std::min(rows, y + step)}, &need)) return false;
+        EXPECT_TRUE(need.begin >= 0 && need.begin <= need.end &&
+                    need.end <= RowCount(inputs_[i]->view));
+        ring[i] = std::max(ring[i], need.end - need.begin);
+      }
+    }
+    Binding binding;
+    def->bind(op_, IsaSet{}, &binding);
+    std::vector<uint64_t> params((binding.params_bytes + 7) / 8 + 1);
+    def->init(op_, binding, params.data());
+    const auto row_bytes = [](const TensorView& t) { return RowElements(t) * TypeBytes(t.type); };
+    const size_t out_row = row_bytes(op_.out());
+    result->assign(op_.out().bytes(), 0);
+    for (int32_t y = 0; y < rows; y += step) {
+      const int32_t end = std::min(rows, y + step);
+      std::vector<Bytes> memory(n);
+      std::vector<Buffer> in(n);
+      for (size_t i = 0; i < n; ++i) {
+        const size_t row = row_bytes(inputs_[i]->view);
+        memory[i].assign(row * static_cast<size_t>(ring[i]), 0x5A);
+        RowRange need;
+        def->input_rows(op_, i, {y, end}, &need);
+        for (int32_t k = need.begin; k < need.end; ++k) {
+          std::memcpy(memory[i].data() + static_cast<size_t>(k % ring[i]) * row,
+                      inputs_[i]->data.data() + static_cast<size_t>(k) * row, row);
+        }
+        in[i] = {memory[i].data(), ring[i]};
+      }
+      Bytes band(out_row * static_cast<size_t>(step));
+      const Buffer out = {band.data(), step};
+      RunContext c;
+      c.params = params.data();
+      c.inputs = in.data();
+      c.outputs = &out;
+      c.rows = {y, end};
+      if (binding.run(c) != OCTET_OK) return false;
+      for (int32_t k = y; k < end; ++k) {
+        std::memcpy(result->data() + static_cast<size_t>(k) * out_row,
+                    band.data() + static_cast<size_t>(k % step) * out_row, out_row);
+      }
+    }
+    return true;
+  }
+
   const Bytes& result(size_t i = 0) const { return outputs_[i]->data; }
 
  private:
@@ -426,6 +481,66 @@ TEST(ShapeOps, ResizingAConstantKeepsIt) {
       op.Out(DType::INT8, {2, 2, out, 2}).Options(options);
       ExpectRuns(op, Bytes(static_cast<size_t>(8 * out), value));
     }
+  }
+}
+
+// Rows out of rings give the same bytes as the whole.
+TEST(ShapeOps, ByRows) {
+  const auto same = [](OneOp& op) {
+    ASSERT_EQ(op.Check(), OCTET_OK) << octet_last_error();
+    ASSERT_EQ(op.Run(), OCTET_OK);
+    for (int32_t step = 1; step <= 4; ++step) {
+      Bytes result;
+      ASSERT_TRUE(op.RunByRows(step, &result));
+      ASSERT_EQ(result, op.result()) << step << " rows at a time";
+    }
+  };
+  for (int32_t round = 0; round < 100; ++round) {
+    const Dims in = {1, Draw(2, 9), Draw(2, 6), Draw(1, 4)};
+    const Bytes data = RandomBytes(static_cast<size_t>(Count(in)));
+    for (OpKind kind : {OpKind::PAD, OpKind::MIRROR_PAD}) {
+      fb::PadOptionsT options;
+      options.reflect = round % 2 == 0;
+      Dims out = in;
+      for (size_t i = 0; i < 4; ++i) {
+        const int32_t most = i == 0 ? 0 : in[i] - 1;
+        options.before.push_back(Draw(0, most));
+        options.after.push_back(Draw(0, most));
+        out[i] += options.before.back() + options.after.back();
+      }
+      OneOp op(kind);
+      op.In(DType::INT8, in, data).Out(DType::INT8, out).Options(options);
+      same(op);
+    }
+    for (OpKind kind : {OpKind::RESIZE_BILINEAR, OpKind::RESIZE_NEAREST_NEIGHBOR}) {
+      fb::ResizeOptionsT options;
+      options.align_corners = round % 3 == 1;
+      options.half_pixel_centers = round % 3 == 2;
+      options.legacy_u8 = round % 2 == 0;
+      OneOp op(kind);
+      op.In(DType::INT8, in, data).Out(DType::INT8, {1, Draw(1, 20), Draw(1, 12), in[3]});
+      op.Options(options);
+      same(op);
+    }
+    fb::AxisOptionsT axis;
+    axis.axis = Draw(2, 3);
+    Dims out = in;
+    out[static_cast<size_t>(axis.axis)] *= 2;
+    OneOp join(OpKind::CONCATENATION);
+    join.In(DType::INT8, in, data).In(DType::INT8, in, RandomBytes(data.size()));
+    join.Out(DType::INT8, out).Options(axis);
+    same(join);
+    fb::BlockOptionsT block;
+    block.block = Dims{Draw(1, 3)};
+    const int32_t b = block.block[0];
+    const Dims flat = {1, in[1] * b, in[2] * b, in[3]}, deep = {1, in[1], in[2], in[3] * b * b};
+    OneOp to_space(OpKind::DEPTH_TO_SPACE), to_depth(OpKind::SPACE_TO_DEPTH);
+    to_space.In(DType::INT8, deep, RandomBytes(static_cast<size_t>(Count(deep))));
+    to_space.Out(DType::INT8, flat).Options(block);
+    same(to_space);
+    to_depth.In(DType::INT8, flat, RandomBytes(static_cast<size_t>(Count(flat))));
+    to_depth.Out(DType::INT8, deep).Options(block);
+    same(to_depth);
   }
 }
 
