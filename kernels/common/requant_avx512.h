@@ -16,31 +16,52 @@ static inline __attribute__((always_inline)) __m512i RequantRelu512(__m512i acc,
   return _mm512_cvtps_epi32(_mm512_fmadd_ps(_mm512_cvtepi32_ps(acc), scale, offset_relu));
 }
 
-// In general. `offset` is RequantFixedChannel::offset, the same for every channel, as int32.
+// In general. `offset` is RequantFixedChannel::offset, the same for every channel, as int32; `sign`
+// has the sign bit of every lane alone.
 static inline __attribute__((always_inline)) __m512i RequantSigned512(__m512i acc, __m512 scale,
-                                                                      __m512 bias, __m512i offset) {
-  // 0xF8: (acc & sign bit) | bias; the bias is not negative
-  const __m512i signed_bias =
-      _mm512_ternarylogic_epi32(_mm512_castps_si512(bias), acc, _mm512_set1_epi32(INT32_MIN), 0xF8);
+                                                                      __m512 bias, __m512i offset,
+                                                                      __m512i sign) {
+  // 0xF8: (acc & sign) | bias; the bias is not negative
+  const __m512i signed_bias = _mm512_ternarylogic_epi32(_mm512_castps_si512(bias), acc, sign, 0xF8);
   const __m512 y =
       _mm512_fmadd_ps(_mm512_cvtepi32_ps(acc), scale, _mm512_castsi512_ps(signed_bias));
   return _mm512_add_epi32(_mm512_cvtps_epi32(y), offset);
 }
-
-// A running minimum of the lower halves, and whether it has met a doubtful one.
-static inline __attribute__((always_inline)) __m512i RequantDoubtStart512() {
-  return _mm512_set1_epi32(-1);
+static inline __attribute__((always_inline)) __m512i RequantSigned512(__m512i acc, __m512 scale,
+                                                                      __m512 bias, __m512i offset) {
+  return RequantSigned512(acc, scale, bias, offset, _mm512_set1_epi32(INT32_MIN));
 }
-static inline __attribute__((always_inline)) __m512i RequantDoubt512(__m512i running, __m512i y) {
-  return _mm512_mask_min_epu16(running, 0x55555555u, running, y);
+
+// Mask registers for the lower and the upper halves. Left to itself, gcc makes them again and again
+// from general registers.
+struct RequantMasks512 {
+  __mmask32 low = 0x55555555u, high = 0xAAAAAAAAu;
+};
+static inline __attribute__((always_inline)) void RequantKeep512(RequantMasks512* masks) {
+  __asm__("" : "+Yk"(masks->low), "+Yk"(masks->high));
+}
+
+// A running minimum of the lower halves, and whether it has met a doubtful one. It starts as
+// `limit`, which is kRequantFixedDoubt in every 16-bit lane.
+static inline __attribute__((always_inline)) __m512i RequantDoubtStart512() {
+  return _mm512_set1_epi16(kRequantFixedDoubt);
+}
+static inline __attribute__((always_inline)) __m512i RequantDoubt512(__m512i running, __m512i y,
+                                                                     RequantMasks512 masks = {}) {
+  return _mm512_mask_min_epu16(running, masks.low, running, y);
+}
+static inline __attribute__((always_inline)) bool RequantIsDoubtful512(__m512i running,
+                                                                       __m512i limit) {
+  return _mm512_cmpneq_epu16_mask(running, limit) != 0;
 }
 static inline __attribute__((always_inline)) bool RequantIsDoubtful512(__m512i running) {
-  return _mm512_cmplt_epu16_mask(running, _mm512_set1_epi16(kRequantFixedDoubt)) != 0;
+  return RequantIsDoubtful512(running, RequantDoubtStart512());
 }
 
 // The upper halves of a and b, interleaved: a0 b0 a1 b1 ... as int16.
-static inline __attribute__((always_inline)) __m512i RequantHalves512(__m512i a, __m512i b) {
-  return _mm512_mask_blend_epi16(0xAAAAAAAAu, _mm512_srli_epi32(a, 16), b);
+static inline __attribute__((always_inline)) __m512i RequantHalves512(__m512i a, __m512i b,
+                                                                      RequantMasks512 masks = {}) {
+  return _mm512_mask_blend_epi16(masks.high, _mm512_srli_epi32(a, 16), b);
 }
 
 // R(acc) by the integer formula, any multiplier and shift (positive: left).

@@ -21,6 +21,7 @@ RequantFixedChannel MakeRequantFixedChannel(const Multiplier& q, int32_t zero_po
 
 bool RequantFixedHolds(const Multiplier& q, int64_t max_abs_acc) {
   if (q.shift > 0 || q.shift < -31) return false;
+  if (max_abs_acc >= int64_t{1} << 24) return false;  // float would round it
   // 32000 + 128 + 1 + 1/2 stays below 2^15.
   return std::ldexp(static_cast<double>(q.m), q.shift - 31) * static_cast<double>(max_abs_acc) <
          32000.0;

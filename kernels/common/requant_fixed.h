@@ -8,7 +8,7 @@
 //
 // in exact arithmetic. The vector code computes s * acc + zero_point + b in float, times 2^16,
 // converts to int32 and takes the upper half. That is R(acc) + zero_point unless the lower half
-// lies within the error of float arithmetic of a tie (a difference of at most 4 units where the
+// lies within the error of float arithmetic of a tie (less than 3 units where the
 // result is not clamped anyway); the constants are offset so that such a doubtful value has a lower
 // half below kRequantFixedDoubt, and then the caller computes it again with the integer formula.
 //
@@ -22,8 +22,10 @@ namespace octet {
 
 struct Multiplier;
 
-// Lower halves below this are doubtful: 6 units on either side of a tie.
-constexpr int32_t kRequantFixedDoubt = 12;
+// Lower halves below this are doubtful: 3 units on either side of a tie. In units, where the result
+// is not clamped: the rounding of the scale makes 1 (|s * acc| < 256, 24 bits), of the fma 1/2, of
+// the conversion 1/2, of the offset or the bias 1/2; the accumulator is below 2^24, so exact.
+constexpr int32_t kRequantFixedDoubt = 6;
 
 struct RequantFixedChannel {
   float scale;        // s * 2^16
@@ -35,7 +37,7 @@ struct RequantFixedChannel {
 RequantFixedChannel MakeRequantFixedChannel(const Multiplier& q, int32_t zero_point);
 
 // Does the fixed-point form hold for accumulators of at most this magnitude? Not for left shifts,
-// nor where 16.16 could overflow; those take the integer formula.
+// nor from 2^24 on, nor where 16.16 could overflow; those take the integer formula.
 bool RequantFixedHolds(const Multiplier& q, int64_t max_abs_acc);
 
 }  // namespace octet
