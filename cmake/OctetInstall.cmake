@@ -1,0 +1,53 @@
+# What `cmake --install` puts where: libraries, headers, the octet command (src/cli), the CMake
+# package (find_package(octet)) and the pkg-config file. Everything finds itself relative to its
+# own place, so that an installed tree can be moved.
+include(CMakePackageConfigHelpers)
+
+set(package "${CMAKE_INSTALL_LIBDIR}/cmake/octet")
+install(TARGETS octet octet_static EXPORT octet-targets
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES include/octet/octet.h include/octet/octet.hpp
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/octet)
+if(OCTET_BUILD_COMPILER)
+  install(TARGETS octet_compiler EXPORT octet-targets
+          ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(FILES include/octet/compiler.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/octet)
+endif()
+
+install(EXPORT octet-targets NAMESPACE octet:: DESTINATION "${package}")
+configure_package_config_file(cmake/octet-config.cmake.in
+                              "${CMAKE_CURRENT_BINARY_DIR}/octet-config.cmake"
+                              INSTALL_DESTINATION "${package}")
+write_basic_package_version_file("${CMAKE_CURRENT_BINARY_DIR}/octet-config-version.cmake"
+                                 COMPATIBILITY SameMinorVersion)
+install(FILES "${CMAKE_CURRENT_BINARY_DIR}/octet-config.cmake"
+              "${CMAKE_CURRENT_BINARY_DIR}/octet-config-version.cmake"
+        DESTINATION "${package}")
+
+# The shared library needs nothing named; Libs.private is for those who link the static one
+# (pkg-config --static).
+set(OCTET_PC_PRIVATE "-lm")
+if(OCTET_WITH_CPUINFO)
+  string(PREPEND OCTET_PC_PRIVATE "-lcpuinfo ")
+endif()
+if(OCTET_WITH_PTHREADPOOL)
+  string(PREPEND OCTET_PC_PRIVATE "-lpthreadpool -pthread ")
+endif()
+set(pkgconfig "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+  set(OCTET_PC_PREFIX "${CMAKE_INSTALL_PREFIX}")
+else()
+  file(RELATIVE_PATH up "/prefix/${pkgconfig}" "/prefix")
+  set(OCTET_PC_PREFIX "\${pcfiledir}/${up}")
+  string(REGEX REPLACE "/$" "" OCTET_PC_PREFIX "${OCTET_PC_PREFIX}")
+endif()
+foreach(name LIBDIR INCLUDEDIR)
+  if(IS_ABSOLUTE "${CMAKE_INSTALL_${name}}")
+    set(OCTET_PC_${name} "${CMAKE_INSTALL_${name}}")
+  else()
+    set(OCTET_PC_${name} "\${prefix}/${CMAKE_INSTALL_${name}}")
+  endif()
+endforeach()
+configure_file(cmake/octet.pc.in "${CMAKE_CURRENT_BINARY_DIR}/octet.pc" @ONLY)
+install(FILES "${CMAKE_CURRENT_BINARY_DIR}/octet.pc" DESTINATION "${pkgconfig}")
