@@ -55,7 +55,7 @@ static __attribute__((noinline)) void StoreByInteger(const ConvX86Job& job, cons
           _mm512_set_epi32(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 8, 4, 0), bytes));
       const __m128i clamped = _mm_min_epi8(_mm_max_epi8(in_order, low), high);
       const __mmask16 mask = static_cast<__mmask16>(c.store >> (v * kConvX86Block));
-      _mm_mask_storeu_epi8(out[r] + v * kConvX86Block, mask, clamped);
+      _mm_mask_storeu_epi8(out[r] + job.out_offset + v * kConvX86Block, mask, clamped);
     }
   }
 }
@@ -85,7 +85,7 @@ static __attribute__((noinline)) void ByInteger(const ConvX86Job& job, const Col
 template <int kRows, int kVectors, bool kRelu>
 static inline __attribute__((always_inline)) uint32_t StoreByFixed(
     const ConvX86Constants* k, const __m512i (&acc)[kRows][kVectors], const Epilogue& e,
-    RequantMasks512 masks, bool clamp, __mmask64 store, int8_t* const* out) {
+    RequantMasks512 masks, bool clamp, __mmask64 store, int8_t* const* out, ptrdiff_t out_offset) {
   const __m512i limit = _mm512_load_si512(e.doubt);
   __m512i doubt[kRows];
   __m512i halves[kRows][2];
@@ -123,7 +123,7 @@ static inline __attribute__((always_inline)) uint32_t StoreByFixed(
       bytes = _mm512_min_epi8(bytes, _mm512_load_si512(e.high));
     }
     if (r > 0) all = _mm512_min_epu16(all, doubt[r]);
-    int8_t* to = out[r];
+    int8_t* to = out[r] + out_offset;
     if (__builtin_expect(!whole, 0)) {
       _mm512_mask_storeu_epi8(to, store, bytes);
     } else if (kVectors == 1) {
@@ -160,6 +160,7 @@ static void Tiles(const ConvX86Job& job, const Columns& c, int32_t first, int32_
   RequantMasks512 masks;
   RequantKeep512(&masks);
 
+  const ptrdiff_t in_offset = job.in_offset;
   for (; count > 0; --count, first += kRows) {
     __m512i acc[kRows][kVectors];
     __m512i other[kRows][kVectors];
@@ -176,41 +177,37 @@ static void Tiles(const ConvX86Job& job, const Columns& c, int32_t first, int32_
     for (int r = 0; r < kRows; ++r) in[r] = job.in[first + r];
     const uint8_t* w = c.weights;
 
-    ptrdiff_t outer_at = 0;
-    for (int32_t i = 0; i < job.outer; ++i, outer_at += job.outer_bytes) {
-      ptrdiff_t inner_at = outer_at;
-      for (int32_t j = 0; j < job.inner; ++j, inner_at += job.inner_bytes) {
-        ptrdiff_t at = inner_at;
-        int32_t steps = job.steps;
-        if (kChains == 2) {
-          for (; steps >= 2; steps -= 2, at += 8, w += 128) {
-            OCTET_ONE_INDEX(at, w);
+    for (int32_t i = 0; i < job.segments; ++i) {
+      ptrdiff_t at = in_offset + job.segment_at[i];
+      int32_t steps = job.steps;
+      if (kChains == 2) {
+        for (; steps >= 2; steps -= 2, at += 8, w += 128) {
+          OCTET_ONE_INDEX(at, w);
 #pragma GCC unroll 8
-            for (int v = 0; v < kVectors; ++v) {
-              const __m512i b0 = _mm512_load_si512(w + static_cast<size_t>(v) * stride);
-              const __m512i b1 = _mm512_load_si512(w + static_cast<size_t>(v) * stride + 64);
+          for (int v = 0; v < kVectors; ++v) {
+            const __m512i b0 = _mm512_load_si512(w + static_cast<size_t>(v) * stride);
+            const __m512i b1 = _mm512_load_si512(w + static_cast<size_t>(v) * stride + 64);
 #pragma GCC unroll 8
-              for (int r = 0; r < kRows; ++r) {
-                acc[r][v] = _mm512_dpbusd_epi32(acc[r][v], Splat(in[r] + at), b0);
-                other[r][v] = _mm512_dpbusd_epi32(other[r][v], Splat(in[r] + at + 4), b1);
-              }
+            for (int r = 0; r < kRows; ++r) {
+              acc[r][v] = _mm512_dpbusd_epi32(acc[r][v], Splat(in[r] + at), b0);
+              other[r][v] = _mm512_dpbusd_epi32(other[r][v], Splat(in[r] + at + 4), b1);
             }
           }
         }
-        for (; steps > 0; --steps, at += 4, w += 64) {
-          OCTET_ONE_INDEX(at, w);
-          __m512i b[kVectors];
+      }
+      for (; steps > 0; --steps, at += 4, w += 64) {
+        OCTET_ONE_INDEX(at, w);
+        __m512i b[kVectors];
+#pragma GCC unroll 8
+        for (int v = 0; v < kVectors; ++v) {
+          b[v] = _mm512_load_si512(w + static_cast<size_t>(v) * stride);
+        }
+#pragma GCC unroll 8
+        for (int r = 0; r < kRows; ++r) {
+          const __m512i a = Splat(in[r] + at);
 #pragma GCC unroll 8
           for (int v = 0; v < kVectors; ++v) {
-            b[v] = _mm512_load_si512(w + static_cast<size_t>(v) * stride);
-          }
-#pragma GCC unroll 8
-          for (int r = 0; r < kRows; ++r) {
-            const __m512i a = Splat(in[r] + at);
-#pragma GCC unroll 8
-            for (int v = 0; v < kVectors; ++v) {
-              acc[r][v] = _mm512_dpbusd_epi32(acc[r][v], a, b[v]);
-            }
+            acc[r][v] = _mm512_dpbusd_epi32(acc[r][v], a, b[v]);
           }
         }
       }
@@ -235,11 +232,11 @@ static void Tiles(const ConvX86Job& job, const Columns& c, int32_t first, int32_
     int8_t* const* out = job.out + first;
     uint32_t again = 0;
     if (form == kConvX86Relu) {
-      again =
-          StoreByFixed<kRows, kVectors, true>(constants, acc, c.epilogue, masks, clamp, store, out);
+      again = StoreByFixed<kRows, kVectors, true>(constants, acc, c.epilogue, masks, clamp, store,
+                                                  out, job.out_offset);
     } else if (form == kConvX86Signed) {
       again = StoreByFixed<kRows, kVectors, false>(constants, acc, c.epilogue, masks, clamp, store,
-                                                   out);
+                                                   out, job.out_offset);
     } else {
       alignas(64) int32_t values[kRows * kVectors * kConvX86Block];
 #pragma GCC unroll 8
@@ -278,8 +275,6 @@ static void Compute(const ConvX86Job& job) {
   const int32_t rows = job.pixels / tiles;
   const int32_t larger = job.pixels % tiles;  // tiles of a pixel more
   ConvX86Job part = job;
-  int8_t* out[kConvX86MaxPixels];
-  part.out = out;
   Columns c;
   for (int i = 0; i < 16; ++i) {
     c.epilogue.sign[i] = INT32_MIN;
@@ -302,7 +297,7 @@ static void Compute(const ConvX86Job& job) {
     }
     c.store =
         LaneMask(job.lane_begin - block * kConvX86Block, job.lane_end - block * kConvX86Block);
-    for (int32_t p = 0; p < job.pixels; ++p) out[p] = job.out[p] + block * kConvX86Block;
+    part.out_offset = job.out_offset + block * kConvX86Block;
     if (larger > 0) kTiles[vectors - 1][rows](part, c, 0, larger);
     kTiles[vectors - 1][rows - 1](part, c, larger * (rows + 1), tiles - larger);
   }

@@ -48,6 +48,12 @@ struct Layout {
   }
 };
 
+// The offsets of segments lie before the panel.
+size_t SegmentBytes(const Layout& l) {
+  return RoundUp(static_cast<size_t>(l.outer) * static_cast<size_t>(l.inner) * sizeof(ptrdiff_t),
+                 kAlign);
+}
+
 // How many output rows (KxK) or pixels (pointwise) share a panel.
 int32_t PanelPixels(const QS8ConvShape& s, const ConvX86Isa& isa) {
   const int64_t row = int64_t{s.in_c} * isa.element_bytes;
@@ -156,7 +162,8 @@ class Runner {
         s_(*run.shape),
         isa_(isa),
         layout_(s_, isa),
-        panel_(static_cast<uint8_t*>(run.scratch)) {
+        segments_(static_cast<ptrdiff_t*>(run.scratch)),
+        panel_(static_cast<uint8_t*>(run.scratch) + SegmentBytes(layout_)) {
     pixel_bytes_ = static_cast<size_t>(s_.in_c) * static_cast<size_t>(isa.element_bytes);
     job_.steps = layout_.steps;
     job_.narrow = layout_.narrow;
@@ -166,10 +173,12 @@ class Runner {
     job_.act_max = s_.act_max;
     job_.in = in_;
     job_.out = out_;
+    job_.segments = layout_.outer * layout_.inner;
+    job_.segment_at = segments_;
   }
 
   void Pointwise() {
-    job_.outer = job_.inner = 1;
+    segments_[0] = 0;
     const int32_t width = s_.out_w;
     const int32_t panel_pixels = PanelPixels(s_, isa_);
     const int64_t total = int64_t{run_.row_end - run_.row_begin} * width;
@@ -188,8 +197,8 @@ class Runner {
                   panel_ + static_cast<size_t>(filled) * pixel_bytes_);
         int8_t* out = run_.output.row(row) + static_cast<size_t>(x) * static_cast<size_t>(s_.out_c);
         for (int32_t j = 0; j < stretch; ++j, out += s_.out_c) {
-          base_in_[filled + j] = panel_ + static_cast<size_t>(filled + j) * pixel_bytes_;
-          base_out_[filled + j] = out;
+          in_[filled + j] = panel_ + static_cast<size_t>(filled + j) * pixel_bytes_;
+          out_[filled + j] = out;
         }
         filled += stretch;
         x += stretch;
@@ -206,10 +215,13 @@ class Runner {
   void Windows() {
     const bool slots = s_.dilation_h > 1 && s_.kernel_h > 1;  // one panel row a tap
     const size_t row_bytes = PanelRowBytes(s_, isa_);
-    job_.outer = layout_.outer;
-    job_.inner = layout_.inner;
-    job_.outer_bytes = static_cast<ptrdiff_t>(row_bytes);
-    job_.inner_bytes = static_cast<ptrdiff_t>(static_cast<size_t>(s_.dilation_w) * pixel_bytes_);
+    for (int32_t i = 0; i < layout_.outer; ++i) {
+      for (int32_t j = 0; j < layout_.inner; ++j) {
+        segments_[i * layout_.inner + j] = static_cast<ptrdiff_t>(
+            static_cast<size_t>(i) * row_bytes +
+            static_cast<size_t>(j) * static_cast<size_t>(s_.dilation_w) * pixel_bytes_);
+      }
+    }
     const int32_t band = BandRows(s_, isa_);
     const size_t x_bytes = static_cast<size_t>(s_.stride_w) * pixel_bytes_;
     for (int32_t row = run_.row_begin; row < run_.row_end;) {
@@ -231,8 +243,8 @@ class Runner {
             panel_ + static_cast<size_t>(i) * static_cast<size_t>(s_.stride_h) * row_bytes;
         int8_t* out = run_.output.row(row + i);
         for (int32_t x = 0; x < s_.out_w; ++x, in += x_bytes, out += s_.out_c) {
-          base_in_[n] = in;
-          base_out_[n] = out;
+          in_[n] = in;
+          out_[n] = out;
           if (++n == kConvX86MaxPixels) {
             Compute(n);
             n = 0;
@@ -276,7 +288,7 @@ class Runner {
     }
   }
 
-  // The pixels of base_in_ and base_out_, all channels of the run.
+  // The pixels of in_ and out_, all channels of the run.
   void Compute(int32_t pixels) {
     const uint8_t* pack = static_cast<const uint8_t*>(run_.pack);
     const int32_t* forms = reinterpret_cast<const int32_t*>(pack);
@@ -297,14 +309,8 @@ class Runner {
       job_.forms = forms + block;
       job_.constants = constants + block;
       job_.weights = weights + static_cast<size_t>(block) * layout_.block_bytes;
-      const size_t in_offset = static_cast<size_t>(g) * static_cast<size_t>(cin) *
-                               static_cast<size_t>(isa_.element_bytes);
-      const size_t out_offset = static_cast<size_t>(g) * static_cast<size_t>(cout) +
-                                static_cast<size_t>(first) * kConvX86Block;
-      for (int32_t p = 0; p < pixels; ++p) {
-        in_[p] = base_in_[p] + in_offset;
-        out_[p] = base_out_[p] + out_offset;
-      }
+      job_.in_offset = static_cast<ptrdiff_t>(g) * cin * isa_.element_bytes;
+      job_.out_offset = static_cast<ptrdiff_t>(g) * cout + first * kConvX86Block;
       job_.correction = nullptr;
       if (s_.weight_zero_point != 0 && isa_.element_bytes == 1) Correct(pixels);
       isa_.compute(job_);
@@ -317,12 +323,9 @@ class Runner {
     const int64_t count = int64_t{s_.kernel_h} * s_.kernel_w * s_.group_in_c();
     for (int32_t p = 0; p < pixels; ++p) {
       uint32_t sum = static_cast<uint32_t>(-count * s_.input_zero_point);
-      for (int32_t i = 0; i < job_.outer; ++i) {
-        for (int32_t j = 0; j < job_.inner; ++j) {
-          sum +=
-              static_cast<uint32_t>(isa_.sum(in_[p] + i * job_.outer_bytes + j * job_.inner_bytes,
-                                             static_cast<size_t>(layout_.segment)));
-        }
+      for (int32_t i = 0; i < job_.segments; ++i) {
+        sum += static_cast<uint32_t>(
+            isa_.sum(in_[p] + job_.in_offset + segments_[i], static_cast<size_t>(layout_.segment)));
       }
       const uint32_t value = 0u - static_cast<uint32_t>(s_.weight_zero_point) * sum;
       std::memcpy(&correction_[p], &value, sizeof value);
@@ -334,11 +337,10 @@ class Runner {
   const QS8ConvShape& s_;
   const ConvX86Isa& isa_;
   const Layout layout_;
+  ptrdiff_t* segments_;
   uint8_t* panel_;
   size_t pixel_bytes_;
   ConvX86Job job_;
-  const uint8_t* base_in_[kConvX86MaxPixels];
-  int8_t* base_out_[kConvX86MaxPixels];
   const uint8_t* in_[kConvX86MaxPixels];
   int8_t* out_[kConvX86MaxPixels];
   int32_t correction_[kConvX86MaxPixels];
@@ -355,7 +357,7 @@ size_t ConvX86ScratchBytes(const QS8ConvShape& s, const ConvX86Isa& isa) {
       s.pointwise() ? static_cast<size_t>(PanelPixels(s, isa)) * static_cast<size_t>(s.in_c) *
                           static_cast<size_t>(isa.element_bytes)
                     : static_cast<size_t>(PanelRows(s, BandRows(s, isa))) * PanelRowBytes(s, isa);
-  return RoundUp(panel + kSlack, kAlign);
+  return SegmentBytes(Layout(s, isa)) + RoundUp(panel + kSlack, kAlign);
 }
 
 void ConvX86Pack(const QS8ConvShape& s, const QS8ConvConstants& k, const ConvX86Isa& isa,

@@ -45,15 +45,16 @@ struct ConvX86Constants {
 
 // Pixels times blocks of channels, of one group: what an instruction set computes at a time.
 struct ConvX86Job {
-  const uint8_t* const* in = nullptr;  // where in the panel each pixel's window begins
-  int8_t* const* out = nullptr;        // where each pixel's output of the first block's lane 0 goes
+  const uint8_t* const* in = nullptr;   // where in the panel each pixel's window begins
+  int8_t* const* out = nullptr;         // where each pixel's output begins
+  ptrdiff_t in_offset = 0;              // to add to each of `in`: the group
+  ptrdiff_t out_offset = 0;             // to add to each of `out`: the first block's lane 0
   const int32_t* correction = nullptr;  // to add to each pixel's accumulators; null: nothing
   int32_t pixels = 0;
-  // Segment (i, j) begins i * outer_bytes + j * inner_bytes after the window's beginning.
-  int32_t outer = 1, inner = 1;
-  ptrdiff_t outer_bytes = 0, inner_bytes = 0;
-  int32_t steps = 0;    // of a segment
-  bool narrow = false;  // AVX2: weights are int8 in the pack
+  int32_t segments = 0;
+  const ptrdiff_t* segment_at = nullptr;  // from the window's beginning
+  int32_t steps = 0;                      // of a segment
+  bool narrow = false;                    // AVX2: weights are int8 in the pack
   const uint8_t* weights = nullptr;
   size_t block_bytes = 0;  // of weights, from one block to the next
   const ConvX86Constants* constants = nullptr;
