@@ -96,7 +96,8 @@ Status WriteModel(const Graph& graph, const Plan& plan, const std::vector<Packed
   }
 
   std::vector<Offset<fb::Operator>> ops;
-  for (const GraphOp& op : graph.ops) {
+  for (size_t i = 0; i < graph.ops.size(); ++i) {
+    const GraphOp& op = graph.ops[i];
     const auto name = b.CreateString(op.name);
     const auto inputs = b.CreateVector(op.inputs);
     const auto outputs = b.CreateVector(op.outputs);
@@ -108,6 +109,10 @@ Status WriteModel(const Graph& graph, const Plan& plan, const std::vector<Packed
     if (op.options.type != fb::Options::NONE) builder.add_options(options);
     builder.add_options_type(op.options.type);
     builder.add_kind(op.kind);
+    if (i < plan.scratch.size()) {
+      builder.add_scratch_offset(plan.scratch[i].offset);
+      builder.add_scratch_bytes(plan.scratch[i].bytes);
+    }
     ops.push_back(builder.Finish());
   }
 

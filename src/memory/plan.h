@@ -18,9 +18,16 @@ struct TensorPlace {
   int32_t view_of = -1;
 };
 
+// Bytes of the arena kept free for an operator's kernel scratch; none: above what is live.
+struct PlannedScratch {
+  uint64_t offset = 0;
+  uint64_t bytes = 0;
+};
+
 struct Plan {
   std::vector<fb::Step> steps;      // an operator without a step is one whose outputs are views
   std::vector<TensorPlace> places;  // one a tensor of the graph
+  std::vector<PlannedScratch> scratch;  // one an operator, or empty
   uint64_t arena_bytes = 0;
   uint64_t state_bytes = 0;
   uint64_t bound_bytes = 0;  // the largest sum of live bytes over the steps, nothing in place

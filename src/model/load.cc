@@ -109,6 +109,8 @@ size_t Build(const fb::Model& file, const uint8_t* data, IsaSet isa, const size_
     bound.rows = RowCount(op.out());
     bound.scratch_bytes = AlignUp(binding.scratch_bytes, 64);
     bound.scratch_offset = AlignUp(live_top[i], 64);
+    bound.planned_offset = static_cast<size_t>(source.scratch_offset());
+    bound.planned_bytes = static_cast<size_t>(source.scratch_bytes());
   }
   if (base != nullptr) {
     model->ops = ops;
@@ -186,7 +188,7 @@ size_t ArenaBytes(const octet_model& model, size_t threads) {
   for (uint32_t i = 0; i < count; ++i) {
     const BoundOp& op = model.ops[i];
     if (op.scratch_bytes == 0) continue;
-    const size_t end = op.scratch_offset + threads * op.scratch_bytes;
+    const size_t end = op.scratch_at(threads) + threads * op.scratch_bytes;
     if (end > bytes) bytes = end;
   }
   return bytes;

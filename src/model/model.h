@@ -24,6 +24,12 @@ struct BoundOp {
   int32_t rows;           // of output 0, as RunContext::rows counts them
   size_t scratch_bytes;   // for each thread
   size_t scratch_offset;  // in the arena, above every tensor that is live in the operator's steps
+  size_t planned_offset;  // where the plan keeps planned_bytes free for scratch
+  size_t planned_bytes;
+
+  size_t scratch_at(size_t threads) const {
+    return threads * scratch_bytes <= planned_bytes ? planned_offset : scratch_offset;
+  }
 };
 
 // Temporary views of one operator of a file.

@@ -50,7 +50,14 @@ class PlanVerifier {
   Status Run() {
     OCTET_RETURN_IF_ERROR(CheckViews());
     OCTET_RETURN_IF_ERROR(FindLastReads());
-    for (uint32_t i = 0; i < file_.operators()->size(); ++i) live_top_[i] = 0, done_[i] = 0;
+    for (uint32_t i = 0; i < file_.operators()->size(); ++i) {
+      live_top_[i] = 0, done_[i] = 0;
+      const fb::Operator& op = *file_.operators()->Get(i);
+      OCTET_REQUIRE(op.scratch_bytes() <= file_.arena_bytes() &&
+                        op.scratch_offset() <= file_.arena_bytes() - op.scratch_bytes() &&
+                        op.scratch_offset() % 64 == 0,
+                    "the scratch of operator %u lies outside the arena", i);
+    }
     for (int32_t t : *file_.inputs()) Write(t, {0, windows_[t].rows});
     for (int32_t t : *file_.inputs()) {
       OCTET_REQUIRE(windows_[t].whole(), "two model inputs overlap in the arena");
@@ -244,6 +251,21 @@ class PlanVerifier {
         }
       }
     }
+    const Bytes scratch{op.scratch_offset(), op.scratch_offset() + op.scratch_bytes()};
+    if (op.scratch_bytes() > 0) {
+      for (uint32_t i = 0; i < op.inputs()->size(); ++i) {
+        const int32_t in = op.inputs()->Get(i);
+        OCTET_REQUIRE(!in_arena(in) || !Stored(in).meets(scratch),
+                      "the scratch of operator %d lies over its input \"%s\"", step.op(), name(in));
+      }
+      for (int32_t t : *op.outputs()) {
+        OCTET_REQUIRE(!Stored(t).meets(scratch),
+                      "the scratch of operator %d lies over its output \"%s\"", step.op(), name(t));
+      }
+      for (int32_t t = 0; t < count_; ++t) {
+        if (in_arena(t) && !windows_[t].empty()) Overwrite(t, scratch);
+      }
+    }
     for (int32_t t : *op.outputs()) {
       Write(t, t == out ? rows : RowRange{0, windows_[t].rows});
     }
@@ -268,6 +290,10 @@ class PlanVerifier {
                      static_cast<size_t>(tensor(root(t)).offset() + StoredBytes(tensor(root(t)))));
     }
     return OCTET_OK;
+  }
+
+  Bytes Stored(int32_t t) const {
+    return {tensor(t).offset(), tensor(t).offset() + StoredBytes(tensor(t))};
   }
 
   // A step's input rows and output rows lie in different bytes.

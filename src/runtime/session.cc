@@ -175,7 +175,7 @@ Status RunSession(octet_session* session) {
     context.inputs = session->buffers;
     context.outputs = session->buffers + op.input_count;
     context.rows = {step.row_begin(), step.row_end() < 0 ? op.rows : step.row_end()};
-    context.scratch = session->arena + op.scratch_offset;
+    context.scratch = session->arena + op.scratch_at(session->threads.count);
     context.scratch_stride = op.scratch_bytes;
     if (Status s = op.run(context); s != OCTET_OK) {
       const fb::Operator& source = *model.file->operators()->Get(static_cast<uint32_t>(step.op()));

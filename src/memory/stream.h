@@ -1,0 +1,64 @@
+// Row streaming: plans in which chains of operators run a few rows at a time through ring buffers.
+//
+// A layer-by-layer plan cannot go below its largest input and output pair. But a convolution needs
+// just kernel_h rows of its input at a time, so a chain of them can run row by row: no row is
+// computed twice, and the bytes are the same. The price is that a streamed operator reads its
+// weights once for each band of rows.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "src/graph/graph.h"
+#include "src/memory/plan.h"
+
+namespace octet {
+
+// Operators [begin, end) of the graph (in its order) that run interleaved; the last one's output is
+// made `band` rows at a time. band == 0: one after the other, each whole.
+struct StreamSegment {
+  int32_t begin = 0, end = 0;
+  int32_t band = 0;
+
+  bool operator==(const StreamSegment& o) const {
+    return begin == o.begin && end == o.end && band == o.band;
+  }
+};
+
+// A choice of segments and what it is expected to cost.
+struct StreamChoice {
+  std::vector<StreamSegment> segments;
+  uint64_t live_bytes = 0;  // largest sum of live rows, rings and scratch over the steps
+  uint64_t traffic = 0;     // bytes of weights read, plus a charge for each step
+};
+
+class StreamPlanner {
+ public:
+  // `isa` tells the scratch of the kernels that will run. The graph must outlive the planner.
+  StreamPlanner(const Graph& graph, IsaSet isa);
+  ~StreamPlanner();
+  StreamPlanner(const StreamPlanner&) = delete;
+  StreamPlanner& operator=(const StreamPlanner&) = delete;
+
+  // The smallest arena that could be found (limit 0), or the least traffic with an arena within
+  // `limit`; false if nothing was found.
+  bool Best(uint64_t limit, StreamChoice* choice, Plan* plan) const;
+
+  // The least traffic whose live bytes stay within `limit`; false if no choice does. drift_price
+  // makes chains of overlapping tensors that creep through the arena more expensive.
+  bool Choose(uint64_t limit, double drift_price, StreamChoice* choice) const;
+  // The smallest limit for which Choose succeeds.
+  uint64_t SmallestLimit() const;
+  // The traffic of running layer by layer.
+  uint64_t LayerTraffic() const;
+
+  // Steps and places for a choice. plan->arena_bytes may exceed choice.live_bytes a little.
+  void Place(const StreamChoice& choice, Plan* plan) const;
+
+ private:
+  struct Impl;
+  Impl* impl_;
+};
+
+}  // namespace octet

@@ -1,0 +1,212 @@
+#include "src/memory/stream_model.h"
+
+#include <algorithm>
+
+namespace octet {
+namespace {
+
+bool InArena(const Graph& g, int32_t t) {
+  return t >= 0 && !g.tensors[t].is_constant() && !g.tensors[t].is_state;
+}
+
+// Fills what the operator needs to run by rows; leaves by_rows false where it cannot.
+void FindRows(const OpView& view, const OpDef& def, const Graph& g, const GraphOp& op,
+              const StreamModel& model, StreamOp* s) {
+  const GraphTensor& out = g.tensors[op.outputs[0]];
+  if (def.input_rows == nullptr || op.outputs.size() != 1 || out.shape.size() != 4 ||
+      out.shape[0] != 1 || !model.storages[s->outputs[0]].single) {
+    return;
+  }
+  size_t next = 0;
+  for (size_t i = 0; i < op.inputs.size(); ++i) {
+    if (!InArena(g, op.inputs[i])) continue;
+    StreamInput& input = s->inputs[next++];
+    const StreamStorage& storage = model.storages[input.storage];
+    // A view inside another tensor is read as a whole, by operators that take whole tensors.
+    if (!storage.single || (g.tensors[op.inputs[i]].shape.size() != 4 && storage.rows != 1)) return;
+    std::vector<RowRange> needs(static_cast<size_t>(s->rows));
+    for (int32_t y = 0; y < s->rows; ++y) {
+      RowRange& need = needs[static_cast<size_t>(y)];
+      if (!def.input_rows(view, i, {y, y + 1}, &need)) return;
+      need.begin = std::max(0, std::min(need.begin, storage.rows));
+      need.end = std::max(need.begin, std::min(need.end, storage.rows));
+      // Rows are made and forgotten from the top down.
+      if (y > 0 && (need.begin < needs[static_cast<size_t>(y) - 1].begin ||
+                    need.end < needs[static_cast<size_t>(y) - 1].end)) {
+        return;
+      }
+    }
+    input.needs = std::move(needs);
+  }
+  s->by_rows = true;
+}
+
+}  // namespace
+
+StreamModel MakeStreamModel(const Graph& g, IsaSet isa) {
+  StreamModel m;
+  m.views = FindViews(g, kAllViews);
+  m.storages.resize(g.tensors.size());
+  for (size_t i = 0; i < g.tensors.size(); ++i) {
+    const GraphTensor& t = g.tensors[i];
+    StreamStorage& s = m.storages[i];
+    s.alignment = static_cast<uint32_t>(std::max<size_t>(TypeBytes(t.type), 1));
+    s.rows = t.shape.size() == 4 ? std::max(1, t.shape[0] * t.shape[1]) : 1;
+    s.row_bytes = t.bytes() / static_cast<uint64_t>(s.rows);
+  }
+  for (size_t i = 0; i < g.tensors.size(); ++i) {
+    const int32_t root = m.views.root[i];
+    if (root == static_cast<int32_t>(i)) continue;
+    m.storages[root].single = false;
+    m.storages[root].alignment = std::max(m.storages[root].alignment, m.storages[i].alignment);
+  }
+  for (int32_t t : g.inputs) m.storages[m.views.root[t]].is_input = true;
+  for (int32_t t : g.outputs) {
+    if (InArena(g, t)) m.storages[m.views.root[t]].is_output = true;
+  }
+  for (size_t i = 0; i < g.ops.size(); ++i) {
+    if (m.views.elided[i]) continue;
+    const GraphOp& op = g.ops[i];
+    const int32_t index = static_cast<int32_t>(m.ops.size());
+    StreamOp s;
+    s.op = static_cast<int32_t>(i);
+    for (int32_t t : op.inputs) {
+      if (t >= 0 && g.tensors[t].is_constant()) s.weight_bytes += g.tensors[t].bytes();
+      if (!InArena(g, t)) continue;
+      StreamInput input;
+      input.storage = m.views.root[t];
+      m.storages[input.storage].last_op = index;
+      s.inputs.push_back(input);
+    }
+    for (int32_t t : op.outputs) {
+      StreamStorage& storage = m.storages[m.views.root[t]];
+      if (storage.first_op < 0 && !storage.is_input) storage.first_op = index;
+      storage.last_op = index;
+      s.outputs.push_back(m.views.root[t]);
+    }
+    const GraphTensor& out = g.tensors[op.outputs[0]];
+    s.rows = out.shape.size() == 4 ? out.shape[0] * out.shape[1] : 1;
+    const OpDef& def = *FindOp(op.kind);
+    const GraphOpView view(g, op);
+    Binding binding;
+    def.bind(view.view(), isa, &binding);
+    s.scratch_bytes = (binding.scratch_bytes + 63) / 64 * 64;
+    FindRows(view.view(), def, g, op, m, &s);
+    const uint32_t mask = def.in_place != nullptr ? def.in_place(view.view()) : 0;
+    for (size_t j = 0; j < op.inputs.size() && j < 32; ++j) {
+      if (!(mask >> j & 1u) || !InArena(g, op.inputs[j])) continue;
+      const StreamStorage& in = m.storages[m.views.root[op.inputs[j]]];
+      const StreamStorage& o = m.storages[s.outputs[0]];
+      const int32_t reads =
+          static_cast<int32_t>(std::count(op.inputs.begin(), op.inputs.end(), op.inputs[j]));
+      if (in.single && o.single && in.bytes() == o.bytes() && in.rows == o.rows && reads == 1 &&
+          !in.is_output) {
+        s.in_place = m.views.root[op.inputs[j]];
+        break;
+      }
+    }
+    m.ops.push_back(std::move(s));
+  }
+  return m;
+}
+
+std::vector<StreamStep> SegmentSteps(const StreamModel& m, const StreamSegment& segment) {
+  std::vector<StreamStep> steps;
+  if (segment.band == 0) {
+    for (int32_t i = segment.begin; i < segment.end; ++i) steps.push_back({i, 0, m.ops[i].rows});
+    return steps;
+  }
+  const int32_t n = segment.end - segment.begin;
+  std::vector<int32_t> done(static_cast<size_t>(n), 0), wanted(static_cast<size_t>(n), 0);
+  std::vector<int32_t> writer(m.storages.size(), -1);
+  for (int32_t i = 0; i < n; ++i) writer[m.ops[segment.begin + i].outputs[0]] = i;
+  const int32_t last_rows = m.ops[segment.end - 1].rows;
+  for (int32_t y = 0; y < last_rows;) {
+    y = std::min(y + segment.band, last_rows);
+    // What the band asks of everyone before it; at the end, everything that is left.
+    for (int32_t i = 0; i < n; ++i) wanted[i] = y == last_rows ? m.ops[segment.begin + i].rows : 0;
+    wanted[n - 1] = y;
+    for (int32_t i = n - 1; i >= 0; --i) {
+      const StreamOp& op = m.ops[segment.begin + i];
+      wanted[i] = std::max(wanted[i], done[i]);
+      if (wanted[i] <= done[i]) continue;
+      for (const StreamInput& in : op.inputs) {
+        const int32_t w = writer[in.storage];
+        if (w >= 0 && w < i) {
+          wanted[w] = std::max(wanted[w], in.needs[static_cast<size_t>(wanted[i]) - 1].end);
+        }
+      }
+    }
+    for (int32_t i = 0; i < n; ++i) {
+      if (wanted[i] <= done[i]) continue;
+      steps.push_back({segment.begin + i, done[i], wanted[i]});
+      done[i] = wanted[i];
+    }
+  }
+  return steps;
+}
+
+RowLives FindRowLives(const StreamModel& m, const std::vector<StreamStep>& steps) {
+  RowLives lives;
+  lives.rows.resize(m.storages.size());
+  const int32_t count = static_cast<int32_t>(steps.size());
+  int32_t first_op = count > 0 ? steps[0].op : 0, last_op = first_op;
+  for (const StreamStep& s : steps) {
+    first_op = std::min(first_op, s.op);
+    last_op = std::max(last_op, s.op);
+  }
+  const auto touch = [&](int32_t storage) -> std::vector<RowLife>& {
+    std::vector<RowLife>& rows = lives.rows[storage];
+    if (rows.empty()) {
+      const StreamStorage& s = m.storages[storage];
+      const bool before = s.first_op < first_op;
+      const bool after = s.is_output || s.last_op > last_op;
+      rows.assign(static_cast<size_t>(s.rows), RowLife{before ? -1 : count, after ? count : -1});
+      lives.touched.push_back(storage);
+    }
+    return rows;
+  };
+  for (int32_t i = 0; i < count; ++i) {
+    const StreamOp& op = m.ops[steps[i].op];
+    for (const StreamInput& in : op.inputs) {
+      std::vector<RowLife>& rows = touch(in.storage);
+      RowRange need{0, static_cast<int32_t>(rows.size())};
+      if (!in.needs.empty()) {
+        need.begin = in.needs[static_cast<size_t>(steps[i].begin)].begin;
+        need.end = in.needs[static_cast<size_t>(steps[i].end) - 1].end;
+      }
+      for (int32_t y = need.begin; y < need.end; ++y) {
+        rows[static_cast<size_t>(y)].read = std::max(rows[static_cast<size_t>(y)].read, i);
+      }
+    }
+    for (size_t o = 0; o < op.outputs.size(); ++o) {
+      std::vector<RowLife>& rows = touch(op.outputs[o]);
+      const bool part = o == 0 && m.storages[op.outputs[0]].single;
+      const int32_t begin = part ? steps[i].begin : 0;
+      const int32_t end = part ? steps[i].end : static_cast<int32_t>(rows.size());
+      for (int32_t y = begin; y < end; ++y) {
+        RowLife& life = rows[static_cast<size_t>(y)];
+        life.written = std::min(life.written, i);
+        life.read = std::max(life.read, i);  // written is live, read by nobody or not
+      }
+    }
+  }
+  return lives;
+}
+
+int32_t RingRows(const StreamStorage& s, const std::vector<RowLife>& lives, int32_t step_count) {
+  if (!s.single || s.is_input || s.is_output || s.rows < 2) return 0;
+  const int32_t n = s.rows;
+  int32_t ring = 1, oldest = 0;
+  for (int32_t y = 0; y < n; ++y) {
+    const RowLife& life = lives[static_cast<size_t>(y)];
+    if (life.written < 0 || life.read >= step_count) return 0;
+    // Rows that must still be there, or are written in the same step, when this one is.
+    while (lives[static_cast<size_t>(oldest)].read < life.written) ++oldest;
+    ring = std::max(ring, y - oldest + 1);
+  }
+  // Rows behind one that lives on must not be forgotten before it.
+  return ring < n ? ring : 0;
+}
+
+}  // namespace octet

@@ -1,0 +1,74 @@
+// What the streaming planner knows of a graph: operators with steps, storages, rows.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "src/graph/graph.h"
+#include "src/memory/layout.h"
+#include "src/memory/stream.h"
+
+namespace octet {
+
+struct StreamInput {
+  int32_t storage = -1;
+  // Rows of the input for output rows [y, y + 1), by y; empty: every row, always.
+  std::vector<RowRange> needs;
+};
+
+struct StreamOp {
+  int32_t op = -1;                  // in the graph
+  std::vector<StreamInput> inputs;  // in the arena
+  std::vector<int32_t> outputs;     // storages
+  int32_t rows = 1;                 // of output 0
+  bool by_rows = false;             // can run a few rows at a time
+  int32_t in_place = -1;            // storage that output 0 may overwrite row by row
+  uint64_t weight_bytes = 0;
+  uint64_t scratch_bytes = 0;
+};
+
+struct StreamStorage {
+  int32_t rows = 1;
+  uint64_t row_bytes = 0;
+  uint32_t alignment = 1;
+  bool single = true;  // one tensor, no views inside
+  bool is_input = false, is_output = false;
+  int32_t first_op = -1;  // index of the StreamOp that writes it first; -1: a graph input
+  int32_t last_op = -1;   // index of the last StreamOp that reads or writes it
+  uint64_t bytes() const { return static_cast<uint64_t>(rows) * row_bytes; }
+};
+
+struct StreamModel {
+  Views views;
+  std::vector<StreamOp> ops;            // those with steps, in order
+  std::vector<StreamStorage> storages;  // by root tensor
+};
+
+StreamModel MakeStreamModel(const Graph& graph, IsaSet isa);
+
+struct StreamStep {
+  int32_t op = 0;  // StreamOp
+  int32_t begin = 0, end = 0;
+};
+
+// The steps of one segment: bands of the last operator's rows, everything else on demand.
+std::vector<StreamStep> SegmentSteps(const StreamModel& model, const StreamSegment& segment);
+
+// When each row of a storage is written and last read, in indices of a list of steps. Rows written
+// before the list: -1; needed after it: the list's length.
+struct RowLife {
+  int32_t written = 0, read = -1;
+};
+
+// For the storages that the steps touch; others stay empty.
+struct RowLives {
+  std::vector<std::vector<RowLife>> rows;  // by storage
+  std::vector<int32_t> touched;
+};
+RowLives FindRowLives(const StreamModel& model, const std::vector<StreamStep>& steps);
+
+// The fewest rows a ring needs to hold; 0 where the tensor must be whole.
+int32_t RingRows(const StreamStorage& storage, const std::vector<RowLife>& lives,
+                 int32_t step_count);
+
+}  // namespace octet
