@@ -14,11 +14,21 @@
 
 namespace octet::compiler {
 
+// What the memory plan is made for.
+enum class Goal {
+  kSpeed,  // every operator runs whole, in the smallest arena that allows
+  kRam     // chains of operators run a few rows at a time wherever that needs less RAM
+};
+
 struct ConvertOptions {
   // Instruction set whose weight packs go into the file beside the portable weights:
   // "" for none, "native" for this machine's, or "x86-avx2", "x86-avxvnni", "x86-avx512vnni", ...
   std::string target;
-  // Refuse with OCTET_RAM_LIMIT if the arena's activations would exceed this. 0: no limit.
+  Goal goal = Goal::kSpeed;
+  // Bytes that the arena may have: activations, and the scratch of the kernels that `target` (or
+  // else this machine) runs on one thread. 0: no limit. Operators are streamed by rows only as far
+  // as the limit makes it necessary; where even that is not enough, OCTET_RAM_LIMIT says what the
+  // least is.
   uint64_t ram_limit = 0;
   // Rewrite the graph (fold, fuse, drop). Off: the file has the source's operators one by one.
   bool optimize = true;
@@ -29,7 +39,8 @@ struct ConvertOptions {
 struct ConvertReport {
   std::vector<std::string> log;  // what each pass did, a line each
   uint64_t arena_bytes = 0;      // activations as planned
-  uint64_t bound_bytes = 0;      // the largest sum of live bytes in the order of execution
+  uint64_t bound_bytes = 0;      // the largest sum of live bytes, layer by layer
+  double weight_traffic = 1;     // weight bytes read, relative to running layer by layer
   uint64_t file_bytes = 0;
 };
 

@@ -13,7 +13,7 @@ namespace octet::cli {
 namespace {
 
 struct Options {
-  std::string input, output, labels, ram_limit;
+  std::string input, output, labels, ram_limit, goal = "speed";
   std::vector<std::string> metadata;
   compiler::ConvertOptions convert;
   bool verbose = false, no_optimize = false, json = false;
@@ -22,6 +22,7 @@ struct Options {
 int Convert(Options& options) {
   compiler::ConvertOptions& convert = options.convert;
   convert.optimize = !options.no_optimize;
+  convert.goal = options.goal == "ram" ? compiler::Goal::kRam : compiler::Goal::kSpeed;
   if (!options.ram_limit.empty()) {
     convert.ram_limit = ParseBytes(options.ram_limit, "--ram-limit");
   }
@@ -47,6 +48,7 @@ int Convert(Options& options) {
                                          {"file_bytes", report.file_bytes},
                                          {"arena_bytes", report.arena_bytes},
                                          {"bound_bytes", report.bound_bytes},
+                                         {"weight_traffic", report.weight_traffic},
                                          {"log", report.log}};
     std::printf("%s\n", json.dump(2).c_str());
     return kExitOk;
@@ -73,8 +75,16 @@ void AddConvert(CLI::App* app, Action* action) {
                       "weight packs to put into the file: native, x86-avx2, x86-avxvnni, "
                       "x86-avx512vnni, ... (default: none; weights are packed when loading)");
   command
-      ->add_option("--ram-limit", options->ram_limit,
-                   "refuse if the activations need more than BYTES (K, M suffixes)")
+      ->add_option("--optimize", options->goal,
+                   "what the memory plan is for: speed, or the least ram (operators run a few rows "
+                   "at a time)")
+      ->check(CLI::IsMember({"speed", "ram"}))
+      ->capture_default_str();
+  command
+      ->add_option(
+          "--ram-limit", options->ram_limit,
+          "stream by rows as far as needed to keep the arena within BYTES (K, M suffixes), "
+          "or refuse")
       ->type_name("BYTES");
   command->add_option("--labels", options->labels, "class names for the file, one a line")
       ->type_name("FILE");
@@ -87,6 +97,7 @@ void AddConvert(CLI::App* app, Action* action) {
       "Examples:\n"
       "  octet convert mobilenet.tflite -o mobilenet.octet --labels imagenet.txt\n"
       "  octet convert kws.tflite -o kws.octet --ram-limit 64K -v\n"
+      "  octet convert mobilenet.tflite -o mobilenet.octet --optimize ram\n"
       "  octet convert vww.tflite -o vww.octet --target x86-avx2 --metadata licence=Apache-2.0");
   command->callback([=] { *action = [=] { return Convert(*options); }; });
 }

@@ -12,6 +12,7 @@
 #include "src/compiler/writer.h"
 #include "src/import/tflite/importer.h"
 #include "src/memory/plan.h"
+#include "src/memory/stream.h"
 #include "src/passes/passes.h"
 
 namespace octet::compiler {
@@ -91,6 +92,81 @@ Status PassThrough(const uint8_t* data, size_t size, const ConvertOptions& optio
   return OCTET_OK;
 }
 
+// The arena that a plan needs, as the loader computes it: scratch lies where the plan keeps room
+// for it, else above everything.
+uint64_t ArenaWithScratch(const Graph& graph, const Plan& plan, IsaSet isa) {
+  uint64_t bytes = plan.arena_bytes;
+  for (size_t i = 0; i < graph.ops.size(); ++i) {
+    const GraphOpView view(graph, graph.ops[i]);
+    Binding binding;
+    FindOp(graph.ops[i].kind)->bind(view.view(), isa, &binding);
+    if (i < plan.scratch.size() && binding.scratch_bytes <= plan.scratch[i].bytes) continue;
+    // An upper bound: the loader may find the top of what is live lower than the arena's end.
+    if (binding.scratch_bytes > 0) {
+      bytes = std::max<uint64_t>(bytes, (plan.arena_bytes + 63) / 64 * 64 + binding.scratch_bytes);
+    }
+  }
+  return bytes;
+}
+
+// Layer by layer, or streamed where the goal or the limit asks for it.
+Status MakePlan(const ConvertOptions& options, Graph* graph, Plan* plan, ConvertReport* report) {
+  OCTET_RETURN_IF_ERROR(PlanMemory(graph, PlanOptions{options.optimize}, plan));
+  OCTET_RETURN_IF_ERROR(CheckGraph(*graph));  // planning may have reordered it
+  report->bound_bytes = plan->bound_bytes;
+  IsaSet isa = DetectIsa();
+  if (!options.target.empty()) OCTET_RETURN_IF_ERROR(TargetIsa(options.target, &isa));
+  const uint64_t whole = ArenaWithScratch(*graph, *plan, isa);
+  const bool too_large = options.ram_limit != 0 && whole > options.ram_limit;
+  if (options.goal == Goal::kRam || too_large) {
+    const StreamPlanner planner(*graph, isa);
+    StreamChoice choice;
+    Plan streamed;
+    if (!planner.Best(options.goal == Goal::kRam ? 0 : options.ram_limit, &choice, &streamed)) {
+      // What is the least, then?
+      if (planner.Best(0, &choice, &streamed)) {
+        return Fail(
+            OCTET_RAM_LIMIT,
+            "the arena needs %llu bytes at least (%llu layer by layer), more than the limit "
+            "of %llu; the peak is at %s",
+            static_cast<unsigned long long>(std::min(streamed.arena_bytes, whole)),
+            static_cast<unsigned long long>(whole),
+            static_cast<unsigned long long>(options.ram_limit),
+            PeakOperator(*graph, *plan).c_str());
+      }
+    } else if (too_large || streamed.arena_bytes < whole) {
+      streamed.bound_bytes = plan->bound_bytes;
+      *plan = std::move(streamed);
+      report->weight_traffic =
+          static_cast<double>(choice.traffic) / static_cast<double>(planner.LayerTraffic());
+      int32_t bands = 0;
+      for (const StreamSegment& s : choice.segments) bands += s.band > 0;
+      plan->method = "streamed by rows in " + Count(bands, "segment", "segments");
+    }
+  }
+  OCTET_RETURN_IF_ERROR(CheckPlan(*graph, *plan));
+  report->arena_bytes = plan->arena_bytes;
+  std::vector<bool> runs(graph->ops.size(), false);
+  for (const fb::Step& s : plan->steps) runs[static_cast<size_t>(s.op())] = true;
+  const int views = static_cast<int>(std::count(runs.begin(), runs.end(), false));
+  report->log.push_back(
+      "planned " + Count(static_cast<int>(plan->steps.size()), "step", "steps") +
+      (views > 0 ? " (" + Count(views, "copy", "copies") + " saved by views)" : "") + ": " +
+      std::to_string(plan->arena_bytes) + " bytes of activations, layer by layer " +
+      std::to_string(plan->bound_bytes) + " (" + plan->method + ")");
+  if (options.ram_limit != 0) {
+    const uint64_t needed = ArenaWithScratch(*graph, *plan, isa);
+    if (needed > options.ram_limit) {
+      return Fail(OCTET_RAM_LIMIT,
+                  "the arena needs %llu bytes, more than the limit of %llu; the peak is at %s",
+                  static_cast<unsigned long long>(needed),
+                  static_cast<unsigned long long>(options.ram_limit),
+                  PeakOperator(*graph, *plan).c_str());
+    }
+  }
+  return OCTET_OK;
+}
+
 Status ConvertImpl(const uint8_t* data, size_t size, const ConvertOptions& options,
                    std::vector<uint8_t>* file, ConvertReport* report) {
   if (HasIdentifier(data, size, fb::ModelIdentifier())) {
@@ -107,26 +183,7 @@ Status ConvertImpl(const uint8_t* data, size_t size, const ConvertOptions& optio
   OCTET_RETURN_IF_ERROR(CheckGraph(graph));
 
   Plan plan;
-  OCTET_RETURN_IF_ERROR(PlanMemory(&graph, PlanOptions{options.optimize}, &plan));
-  OCTET_RETURN_IF_ERROR(CheckGraph(graph));  // planning may have reordered it
-  OCTET_RETURN_IF_ERROR(CheckPlan(graph, plan));
-  report->arena_bytes = plan.arena_bytes;
-  report->bound_bytes = plan.bound_bytes;
-  const size_t views = graph.ops.size() - plan.steps.size();
-  report->log.push_back(
-      "planned " + Count(static_cast<int>(plan.steps.size()), "step", "steps") +
-      (views > 0 ? " (" + Count(static_cast<int>(views), "copy", "copies") + " saved by views)"
-                 : "") +
-      ": " + std::to_string(plan.arena_bytes) + " bytes of activations, " + "layer by layer " +
-      std::to_string(plan.bound_bytes) + " (" + plan.method + ")");
-  if (options.ram_limit != 0 && plan.arena_bytes > options.ram_limit) {
-    return Fail(OCTET_RAM_LIMIT,
-                "the activations need %llu bytes, more than the limit of %llu; the peak is at %s",
-                static_cast<unsigned long long>(plan.arena_bytes),
-                static_cast<unsigned long long>(options.ram_limit),
-                PeakOperator(graph, plan).c_str());
-  }
-
+  OCTET_RETURN_IF_ERROR(MakePlan(options, &graph, &plan, report));
   graph.metadata["source_sha256"] = Sha256Hex(data, size);
   for (const auto& [key, value] : options.metadata) graph.metadata[key] = value;
   std::vector<PackedOp> packs;

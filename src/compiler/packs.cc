@@ -38,7 +38,9 @@ bool Here(Arch arch) {
 #endif
 }
 
-Status FindTarget(const std::string& name, IsaSet* isa) {
+}  // namespace
+
+Status TargetIsa(const std::string& name, IsaSet* isa) {
   if (name == "native") {
     *isa = DetectIsa();
     return OCTET_OK;
@@ -62,13 +64,11 @@ Status FindTarget(const std::string& name, IsaSet* isa) {
               known.c_str());
 }
 
-}  // namespace
-
 Status PackForTarget(const Graph& graph, const std::string& target, std::vector<PackedOp>* packs) {
   packs->clear();
   if (target.empty()) return OCTET_OK;
   IsaSet isa;
-  OCTET_RETURN_IF_ERROR(FindTarget(target, &isa));
+  OCTET_RETURN_IF_ERROR(TargetIsa(target, &isa));
   for (size_t i = 0; i < graph.ops.size(); ++i) {
     const GraphOp& op = graph.ops[i];
     const OpDef* def = FindOp(op.kind);

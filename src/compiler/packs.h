@@ -9,8 +9,12 @@
 
 namespace octet {
 
-// `target` as in ConvertOptions; nothing for "". Fails with OCTET_INVALID_ARGUMENT for an unknown
-// name and with OCTET_UNSUPPORTED for one of another architecture, whose kernels this build lacks.
+// The instruction sets of a target, named as in ConvertOptions. Fails with OCTET_INVALID_ARGUMENT
+// for an unknown name and with OCTET_UNSUPPORTED for one of another architecture, whose kernels
+// this build lacks.
+Status TargetIsa(const std::string& target, IsaSet* isa);
+
+// Nothing for the target "".
 Status PackForTarget(const Graph& graph, const std::string& target, std::vector<PackedOp>* packs);
 
 }  // namespace octet

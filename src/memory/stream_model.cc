@@ -14,7 +14,7 @@ void FindRows(const OpView& view, const OpDef& def, const Graph& g, const GraphO
               const StreamModel& model, StreamOp* s) {
   const GraphTensor& out = g.tensors[op.outputs[0]];
   if (def.input_rows == nullptr || op.outputs.size() != 1 || out.shape.size() != 4 ||
-      out.shape[0] != 1 || !model.storages[s->outputs[0]].single) {
+      out.shape[0] != 1 || !model.storages[s->outputs[0]].root_only) {
     return;
   }
   size_t next = 0;
@@ -80,6 +80,9 @@ StreamModel MakeStreamModel(const Graph& g, IsaSet isa) {
     }
     for (int32_t t : op.outputs) {
       StreamStorage& storage = m.storages[m.views.root[t]];
+      if (storage.first_op >= 0 || storage.is_input || m.views.root[t] != t) {
+        storage.root_only = false;
+      }
       if (storage.first_op < 0 && !storage.is_input) storage.first_op = index;
       storage.last_op = index;
       s.outputs.push_back(m.views.root[t]);
@@ -113,7 +116,8 @@ StreamModel MakeStreamModel(const Graph& g, IsaSet isa) {
 std::vector<StreamStep> SegmentSteps(const StreamModel& m, const StreamSegment& segment) {
   std::vector<StreamStep> steps;
   if (segment.band == 0) {
-    for (int32_t i = segment.begin; i < segment.end; ++i) steps.push_back({i, 0, m.ops[i].rows});
+    for (int32_t i = segment.begin; i < segment.end; ++i)
+      steps.push_back({i, 0, m.ops[i].rows, true});
     return steps;
   }
   const int32_t n = segment.end - segment.begin;
@@ -139,7 +143,7 @@ std::vector<StreamStep> SegmentSteps(const StreamModel& m, const StreamSegment& 
     }
     for (int32_t i = 0; i < n; ++i) {
       if (wanted[i] <= done[i]) continue;
-      steps.push_back({segment.begin + i, done[i], wanted[i]});
+      steps.push_back({segment.begin + i, done[i], wanted[i], false});
       done[i] = wanted[i];
     }
   }
@@ -171,7 +175,7 @@ RowLives FindRowLives(const StreamModel& m, const std::vector<StreamStep>& steps
     for (const StreamInput& in : op.inputs) {
       std::vector<RowLife>& rows = touch(in.storage);
       RowRange need{0, static_cast<int32_t>(rows.size())};
-      if (!in.needs.empty()) {
+      if (!steps[i].whole && !in.needs.empty()) {
         need.begin = in.needs[static_cast<size_t>(steps[i].begin)].begin;
         need.end = in.needs[static_cast<size_t>(steps[i].end) - 1].end;
       }
@@ -181,7 +185,7 @@ RowLives FindRowLives(const StreamModel& m, const std::vector<StreamStep>& steps
     }
     for (size_t o = 0; o < op.outputs.size(); ++o) {
       std::vector<RowLife>& rows = touch(op.outputs[o]);
-      const bool part = o == 0 && m.storages[op.outputs[0]].single;
+      const bool part = o == 0 && m.storages[op.outputs[0]].root_only;
       const int32_t begin = part ? steps[i].begin : 0;
       const int32_t end = part ? steps[i].end : static_cast<int32_t>(rows.size());
       for (int32_t y = begin; y < end; ++y) {

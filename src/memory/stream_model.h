@@ -31,7 +31,8 @@ struct StreamStorage {
   int32_t rows = 1;
   uint64_t row_bytes = 0;
   uint32_t alignment = 1;
-  bool single = true;  // one tensor, no views inside
+  bool single = true;     // one tensor, no views inside
+  bool root_only = true;  // only the root tensor itself is written, by one operator
   bool is_input = false, is_output = false;
   int32_t first_op = -1;  // index of the StreamOp that writes it first; -1: a graph input
   int32_t last_op = -1;   // index of the last StreamOp that reads or writes it
@@ -49,6 +50,7 @@ StreamModel MakeStreamModel(const Graph& graph, IsaSet isa);
 struct StreamStep {
   int32_t op = 0;  // StreamOp
   int32_t begin = 0, end = 0;
+  bool whole = false;  // not by rows: reads every row of its inputs
 };
 
 // The steps of one segment: bands of the last operator's rows, everything else on demand.

@@ -112,7 +112,7 @@ class Placer {
       random = random * 6364136223846793005u + 1442695040888963407u;
       return static_cast<size_t>((random >> 33) % below);
     };
-    const size_t tries = n > 1 ? std::min<size_t>(2500, 4000000 / (n * n) + 60) : 0;
+    const size_t tries = n > 1 ? std::min<size_t>(6000, 12000000 / (n * n) + 60) : 0;
     for (size_t i = 0; i < tries; ++i) {
       std::vector<size_t> o = best_order;
       const size_t from = next(n), to = next(n);

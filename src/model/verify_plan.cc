@@ -144,7 +144,7 @@ class PlanVerifier {
     return 2;
   }
 
-  // Takes the rows that touch `bytes` out of a window; what is older goes with them.
+  // Takes the rows that touch `bytes` out of a window; in a ring, what is older goes with them.
   void Overwrite(int32_t t, const Bytes& bytes) {
     Window& w = windows_[t];
     const uint64_t base = tensor(t).offset();
@@ -155,7 +155,13 @@ class PlanVerifier {
         bytes.begin > base ? static_cast<int32_t>((bytes.begin - base) / w.row_bytes) : 0;
     const int32_t last = static_cast<int32_t>((std::min(bytes.end, end) - 1 - base) / w.row_bytes);
     if (w.ring == 0) {
-      if (first < w.end && last >= w.begin) w.begin = std::min(last + 1, w.end);
+      if (first >= w.end || last < w.begin) return;
+      // A window is one range: keep the larger side.
+      if (first - w.begin > w.end - 1 - last) {
+        w.end = first;
+      } else {
+        w.begin = std::min(last + 1, w.end);
+      }
       return;
     }
     for (int32_t y = w.end - 1; y >= w.begin; --y) {
@@ -232,13 +238,13 @@ class PlanVerifier {
     for (uint32_t i = 0; i < op.inputs()->size(); ++i) {
       const int32_t in = op.inputs()->Get(i);
       if (!in_arena(in)) continue;
+      // Operators that run by rows state what they read, even when they run as a whole.
       RowRange needed{0, windows_[in].rows};
-      if (by_rows) {
-        OCTET_REQUIRE(def.input_rows(view, i, rows, &needed), "operator %d cannot run by rows",
-                      step.op());
-        OCTET_REQUIRE(needed.begin >= 0 && needed.end <= windows_[in].rows,
-                      "operator %d reads rows that do not exist", step.op());
-      }
+      const bool stated = def.input_rows != nullptr && op.outputs()->size() == 1 &&
+                          def.input_rows(view, i, rows, &needed);
+      OCTET_REQUIRE(stated || !by_rows, "operator %d cannot run by rows", step.op());
+      OCTET_REQUIRE(needed.begin >= 0 && needed.end <= windows_[in].rows,
+                    "operator %d reads rows that do not exist", step.op());
       OCTET_REQUIRE(Holds(in, needed), "rows %d to %d of \"%s\" are not there for operator %d",
                     needed.begin, needed.end, name(in), step.op());
       for (int32_t t : *op.outputs()) {

@@ -72,6 +72,7 @@ void RunPasses(Graph* graph, std::vector<std::string>* log) {
     changes += DeadCodePass(graph, log);
     if (changes == 0) break;
   }
+  ArgRowsPass(graph, log);
 }
 
 }  // namespace octet

@@ -1,0 +1,123 @@
+// Streamed plans: the same bytes as layer by layer in far less RAM, and limits that are met exactly
+// or refused with the number that is needed.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "octet/compiler.h"
+#include "tests/support/run_model.h"
+
+namespace octet::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct StreamCase {
+  const char* model;
+  uint64_t most;  // bytes of arena, kernel scratch of this machine included
+};
+
+fs::path Folder(const char* model) { return fs::path(OCTET_TEST_DATA) / "models" / model; }
+
+uint64_t ArenaOf(octet_model* model) {
+  octet_memory memory = {};
+  memory.struct_size = sizeof memory;
+  EXPECT_EQ(octet_session_memory(model, nullptr, &memory), OCTET_OK);
+  return memory.arena_bytes;
+}
+
+class StreamTest : public testing::TestWithParam<StreamCase> {};
+
+TEST_P(StreamTest, NeedsLittleRamForTheSameBytes) {
+  const fs::path folder = Folder(GetParam().model);
+  if (!fs::exists(folder)) GTEST_SKIP() << "no test data in " << OCTET_TEST_DATA;
+  const Bytes source = ReadFile(folder / "model.tflite");
+  compiler::ConvertOptions options;
+  options.goal = compiler::Goal::kRam;
+  Bytes file;
+  compiler::ConvertReport report;
+  ASSERT_EQ(compiler::Convert(source.data(), source.size(), options, &file, &report), OCTET_OK)
+      << octet_last_error();
+  EXPECT_LT(report.arena_bytes, report.bound_bytes);
+  for (const char* isa : IsaNames()) {
+    const Model model(file, isa);
+    ASSERT_NE(model.get(), nullptr);
+    if (isa == IsaNames().back()) {
+      EXPECT_LE(ArenaOf(model.get()), GetParam().most);
+    }
+    if (std::string(isa) == "scalar" && source.size() > 500000) continue;  // slow
+    size_t cases = 0;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      if (!entry.is_directory() || ++cases > 2) continue;
+      const std::vector<Bytes> inputs = ReadNumbered(entry.path(), "in");
+      const std::vector<Bytes> wanted = ReadNumbered(entry.path(), "out");
+      for (size_t threads : {1, 2}) {
+        const std::vector<Bytes> got = RunOnce(model.get(), inputs, threads);
+        ASSERT_EQ(got.size(), wanted.size());
+        for (size_t i = 0; i < got.size(); ++i) {
+          ExpectSameBytes(got[i], wanted[i],
+                          entry.path().filename().string() + ", " + isa + ", " +
+                              std::to_string(threads) + " threads");
+        }
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, StreamTest,
+                         testing::Values(StreamCase{"tf2_mobilenet_v2_1.0_224_ptq", 225000},
+                                         StreamCase{"mobilenet_v2_1.0_224_quant", 245000},
+                                         StreamCase{"mobilenet_v1_0.25_128_quant", 55000},
+                                         StreamCase{"mobilenet_v1_0.75_192_quant", 170000},
+                                         StreamCase{"vww_96_int8", 31000},
+                                         StreamCase{"person_detect", 18500},
+                                         StreamCase{"kws_ref_model", 11000},
+                                         StreamCase{"pretrainedResnet_quant", 23000},
+                                         StreamCase{"movenet_single_pose_lightning_ptq", 530000},
+                                         StreamCase{"deeplabv3_mnv2_dm05_pascal_quant", 2300000}),
+                         [](const auto& info) {
+                           std::string name = info.param.model;
+                           for (char& c : name) c = c == '.' ? '_' : c;
+                           return name;
+                         });
+
+// A limit is met by streaming just as much as is needed, or refused.
+TEST(RamLimit, IsMetOrRefused) {
+  const fs::path folder = Folder("person_detect");
+  if (!fs::exists(folder)) GTEST_SKIP() << "no test data in " << OCTET_TEST_DATA;
+  const Bytes source = ReadFile(folder / "model.tflite");
+  const std::vector<Bytes> inputs = ReadNumbered(folder / "random1", "in");
+  const std::vector<Bytes> wanted = ReadNumbered(folder / "random1", "out");
+  double last_traffic = 0;
+  for (uint64_t limit : {100000u, 50000u, 40000u, 30000u, 25000u, 20000u}) {
+    compiler::ConvertOptions options;
+    options.ram_limit = limit;
+    Bytes file;
+    compiler::ConvertReport report;
+    ASSERT_EQ(compiler::Convert(source.data(), source.size(), options, &file, &report), OCTET_OK)
+        << limit << ": " << octet_last_error();
+    EXPECT_GE(report.weight_traffic, last_traffic) << limit;
+    last_traffic = report.weight_traffic;
+    const Model model(file);
+    EXPECT_LE(ArenaOf(model.get()), limit);
+    const std::vector<Bytes> got = RunOnce(model.get(), inputs, 1);
+    ExpectSameBytes(got[0], wanted[0], "limit " + std::to_string(limit));
+  }
+  compiler::ConvertOptions options;
+  options.goal = compiler::Goal::kRam;
+  Bytes file;
+  compiler::ConvertReport least;
+  ASSERT_EQ(compiler::Convert(source.data(), source.size(), options, &file, &least), OCTET_OK);
+  options.ram_limit = least.arena_bytes;
+  EXPECT_EQ(compiler::Convert(source.data(), source.size(), options, &file, nullptr), OCTET_OK)
+      << octet_last_error();
+  options.ram_limit = least.arena_bytes - 1;
+  EXPECT_EQ(compiler::Convert(source.data(), source.size(), options, &file, nullptr),
+            OCTET_RAM_LIMIT);
+  EXPECT_NE(std::string(octet_last_error()).find(std::to_string(least.arena_bytes)),
+            std::string::npos)
+      << octet_last_error();
+}
+
+}  // namespace
+}  // namespace octet::test
