@@ -17,12 +17,28 @@ struct AddParams {
   Multiplier a, b, out;
   int32_t low, high;  // of the output, zero point included
   bool subtract;
+  struct Fixed {
+    float a, b, offset;
+    int32_t doubt;  // 0: this form does not hold
+  } fixed;
 };
+
+// Fills `fixed`, of int8 operators. In 16.16 fixed point and float arithmetic,
+//   y = round(x_a * a + (x_b * b + offset)),
+// the upper half of y is the output before clamping, unless the lower half is below `doubt`: then
+// the errors of the float arithmetic and of the integer form's three roundings could together reach
+// a tie, and the integer form has to decide.
+void MakeAddFixed(AddParams* params);
 
 Span<const BinaryKernel> Qs8AddTable();
 
-void Qs8AddRef(size_t n, const void* a, size_t a_step, const void* b, size_t b_step, void* out,
-               const void* params);
+// Declarations and table come from the rows of qs8_add_table.inc.
+#define OCTET_QS8_ADD(function, name, isa)                                                       \
+  void function(size_t n, const void* a, size_t a_step, const void* b, size_t b_step, void* out, \
+                const void* params);
+#include "kernels/qs8_add/qs8_add_table.inc"
+#undef OCTET_QS8_ADD
+
 // int16, reference only.
 void Qs16AddRef(size_t n, const void* a, size_t a_step, const void* b, size_t b_step, void* out,
                 const void* params);

@@ -4,7 +4,9 @@ namespace octet {
 
 Span<const BinaryKernel> Qs8AddTable() {
   static constexpr BinaryKernel kTable[] = {
-      {"qs8_add__ref", Isa::kScalar, Qs8AddRef},
+#define OCTET_QS8_ADD(function, name, isa) {name, Isa::isa, function},
+#include "kernels/qs8_add/qs8_add_table.inc"
+#undef OCTET_QS8_ADD
   };
   return {kTable, sizeof kTable / sizeof kTable[0]};
 }

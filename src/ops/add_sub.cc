@@ -176,6 +176,7 @@ void Init(const OpView& op, const Binding& binding, void* memory) {
   p->low = low;
   p->high = high;
   p->subtract = kSubtract;
+  if (type == DType::INT8) MakeAddFixed(p);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "src/ops/binary.h"
 
+#include <cstring>
 #include <limits>
 
 #include "kernels/common/requant.h"
@@ -10,6 +11,9 @@ namespace {
 
 // Elements that are worth a thread.
 constexpr size_t kGrain = 16384;
+
+// Of each input's elements that short runs are put together in.
+constexpr size_t kChunkBytes = 2048;
 
 // How far apart neighbours along output dimension `i` (counted from the last) lie in an input.
 size_t StepOf(const TensorView& t, int32_t i) {
@@ -69,6 +73,28 @@ void PlanRuns(const OpView& op, int32_t dims_in_row, BinaryPlan* plan) {
   }
 }
 
+BinaryPlan::Side::Pattern PatternOf(const BinaryPlan& plan, const BinaryPlan::Side& side) {
+  bool even = side.step == 1, same = true;
+  size_t run = plan.run;
+  for (int32_t i = plan.loops - 1; i >= 0; --i) {
+    even = even && side.steps[i] == run;
+    same = same && side.steps[i] == 0;
+    run *= static_cast<size_t>(plan.dims[i]);
+  }
+  return even   ? BinaryPlan::Side::kEven
+         : same ? BinaryPlan::Side::kSame
+                : BinaryPlan::Side::kUneven;
+}
+
+// How runs are put together.
+void PlanChunks(BinaryPlan* plan) {
+  plan->a.pattern = PatternOf(*plan, plan->a);
+  plan->b.pattern = PatternOf(*plan, plan->b);
+  const size_t element = plan->a.element > plan->b.element ? plan->a.element : plan->b.element;
+  const size_t chunk = kChunkBytes / (plan->run * element);
+  plan->chunk = chunk < 2 ? 1 : chunk < plan->runs ? chunk : plan->runs;
+}
+
 // True where one run over several rows reads this input as one row does.
 bool Flat(const TensorView& t, const TensorView& out, const BinaryPlan::Side& side) {
   return SameShape(t, out) || (t.elements() == 1 && side.step == 0);
@@ -124,37 +150,94 @@ void RunFlat(const BinaryParams& p, const RunContext& c) {
   }
 }
 
+// Walks the loops around a run; offsets are elements from the start of the row.
+struct Odometer {
+  const BinaryPlan& plan;
+  int32_t index[kMaxRank] = {};
+  size_t a = 0, b = 0;
+
+  Odometer(const BinaryPlan& the_plan, size_t run) : plan(the_plan) {
+    for (int32_t i = plan.loops - 1; i >= 0; --i) {
+      index[i] = static_cast<int32_t>(run % static_cast<size_t>(plan.dims[i]));
+      run /= static_cast<size_t>(plan.dims[i]);
+      a += static_cast<size_t>(index[i]) * plan.a.steps[i];
+      b += static_cast<size_t>(index[i]) * plan.b.steps[i];
+    }
+  }
+  size_t offset(size_t side) const { return side == 0 ? a : b; }
+  void Next() {
+    for (int32_t i = plan.loops - 1; i >= 0; --i) {
+      a += plan.a.steps[i];
+      b += plan.b.steps[i];
+      if (++index[i] < plan.dims[i]) return;
+      a -= plan.a.steps[i] * static_cast<size_t>(plan.dims[i]);
+      b -= plan.b.steps[i] * static_cast<size_t>(plan.dims[i]);
+      index[i] = 0;
+    }
+  }
+};
+
+// Puts the elements of `count` runs from `first` on one behind the other.
+void Gather(const BinaryPlan& plan, size_t i, const uint8_t* row, size_t first, size_t count,
+            uint8_t* to) {
+  const BinaryPlan::Side& side = i == 0 ? plan.a : plan.b;
+  Odometer at(plan, first);
+  for (size_t k = 0; k < count; ++k, at.Next()) {
+    const uint8_t* from = row + at.offset(i) * side.element;
+    const size_t bytes = plan.run * side.element;
+    if (side.step == 1) {
+      std::memcpy(to, from, bytes);
+    } else if (side.element == 1) {
+      std::memset(to, *from, bytes);
+    } else {
+      for (size_t e = 0; e < bytes; e += side.element) std::memcpy(to + e, from, side.element);
+    }
+    to += bytes;
+  }
+}
+
 void RunNested(const BinaryParams& p, const RunContext& c) {
   const BinaryPlan& plan = p.plan;
   const Cursor cursor{plan, c};
-  const size_t calls = static_cast<size_t>(c.rows.end - c.rows.begin) * plan.runs;
-  c.threads.slices(calls, kGrain / plan.run + 1, [&](size_t, size_t begin, size_t end) {
+  const BinaryPlan::Side* const sides[2] = {&plan.a, &plan.b};
+  const size_t runs = static_cast<size_t>(c.rows.end - c.rows.begin) * plan.runs;
+  c.threads.slices(runs, kGrain / plan.run + 1, [&](size_t, size_t begin, size_t end) {
+    alignas(64) uint8_t blocks[2][kChunkBytes];
+    const uint8_t* held[2] = {nullptr, nullptr};  // the row whose runs a block holds, over and over
     int32_t y = c.rows.begin + static_cast<int32_t>(begin / plan.runs);
     size_t first = begin % plan.runs;
-    for (size_t done = begin; done < end; ++y, first = 0) {
-      int32_t index[kMaxRank] = {};
-      size_t rest = first, offset_a = 0, offset_b = 0;
-      for (int32_t i = plan.loops - 1; i >= 0; --i) {
-        index[i] = static_cast<int32_t>(rest % static_cast<size_t>(plan.dims[i]));
-        rest /= static_cast<size_t>(plan.dims[i]);
-        offset_a += static_cast<size_t>(index[i]) * plan.a.steps[i];
-        offset_b += static_cast<size_t>(index[i]) * plan.b.steps[i];
-      }
-      const uint8_t* a = cursor.Input(0, y);
-      const uint8_t* b = cursor.Input(1, y);
-      uint8_t* out = cursor.Output(y) + first * plan.run * plan.out_element;
-      for (size_t k = first; k < plan.runs && done < end; ++k, ++done) {
-        p.fn(plan.run, a + offset_a * plan.a.element, plan.a.step, b + offset_b * plan.b.element,
-             plan.b.step, out, p.kernel);
-        out += plan.run * plan.out_element;
-        for (int32_t i = plan.loops - 1; i >= 0; --i) {
-          offset_a += plan.a.steps[i];
-          offset_b += plan.b.steps[i];
-          if (++index[i] < plan.dims[i]) break;
-          offset_a -= plan.a.steps[i] * static_cast<size_t>(plan.dims[i]);
-          offset_b -= plan.b.steps[i] * static_cast<size_t>(plan.dims[i]);
-          index[i] = 0;
+    while (begin < end) {
+      const size_t left = plan.runs - first < end - begin ? plan.runs - first : end - begin;
+      const size_t n = left < plan.chunk ? left : plan.chunk;
+      const uint8_t* from[2];
+      size_t step[2];
+      for (size_t i = 0; i < 2; ++i) {
+        const BinaryPlan::Side& side = *sides[i];
+        const uint8_t* row = cursor.Input(i, y);
+        step[i] = side.step;
+        if (side.pattern == BinaryPlan::Side::kEven) {
+          from[i] = row + first * plan.run * side.element;
+        } else if (side.pattern == BinaryPlan::Side::kSame && (side.step == 0 || n == 1)) {
+          from[i] = row;
+        } else if (n == 1) {
+          from[i] = row + Odometer(plan, first).offset(i) * side.element;
+        } else {
+          const bool same = side.pattern == BinaryPlan::Side::kSame;
+          if (!same || held[i] != row) {
+            Gather(plan, i, row, first, same ? plan.chunk : n, blocks[i]);
+          }
+          held[i] = row;
+          from[i] = blocks[i];
+          step[i] = 1;
         }
+      }
+      p.fn(n * plan.run, from[0], step[0], from[1], step[1],
+           cursor.Output(y) + first * plan.run * plan.out_element, p.kernel);
+      begin += n;
+      first += n;
+      if (first == plan.runs) {
+        first = 0;
+        ++y;
       }
     }
   });
@@ -192,6 +275,7 @@ void InitBinary(const OpView& op, BinaryFn fn, BinaryParams* params) {
   } else {
     PlanRuns(op, op.out().rank, &plan);
   }
+  PlanChunks(&plan);
   plan.flat =
       plan.loops == 0 && Flat(op.in(0), op.out(), plan.a) && Flat(op.in(1), op.out(), plan.b);
 }

@@ -19,6 +19,11 @@ struct BinaryPlan {
     int32_t row_step = 0;
     size_t step = 0;              // of the innermost run: 0 or 1
     size_t steps[kMaxRank] = {};  // elements, of the loops around it
+    enum Pattern : uint8_t {
+      kEven,    // the runs of a row lie one behind the other
+      kSame,    // every run of a row reads the same elements
+      kUneven,  // anything else
+    } pattern = kUneven;
   };
   Side a, b;
   size_t out_element = 0;
@@ -26,8 +31,9 @@ struct BinaryPlan {
   int32_t height = 1;  // output rows of one batch
   int32_t loops = 0;   // around a run, outermost first, within one row
   int32_t dims[kMaxRank] = {};
-  size_t runs = 1;    // their product: kernel calls for one row
-  size_t run = 0;     // elements of one call
+  size_t runs = 1;    // their product: runs in one row
+  size_t run = 0;     // elements of one call, or of ...
+  size_t chunk = 1;   // ... this many short runs, whose inputs are put together first
   bool flat = false;  // rows that lie one behind the other make one run
 };
 
