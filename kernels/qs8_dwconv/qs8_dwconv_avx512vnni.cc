@@ -22,6 +22,9 @@ struct Ops {
   // Keeps a loaded value in its register: gcc would load it again for each use.
   static void Keep(Int& v) { __asm__("" : "+v"(v)); }
 
+  static Int Zero() { return _mm512_setzero_si512(); }
+  // The operands of Dot in an interleaved vector.
+  static void Parts(Int x, Int* parts) { parts[0] = x; }
   static Mask MaskOf(int32_t bytes) { return _cvtu64_mask64(~uint64_t{0} >> (64 - bytes)); }
   // Pixels pieces of a vector, `step` bytes apart.
   template <int Pixels>
@@ -41,7 +44,8 @@ struct Ops {
     return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
   }
   // Four bytes of each position side by side, as unsigned numbers (x + 128).
-  static void Interleave(const Int* in, Int* out) {
+  static void Interleave(const Int* in, Int* out) { Interleave4(in, out); }
+  static void Interleave4(const Int* in, Int* out) {
     const Int flip = _mm512_set1_epi8(-128);
     const Int a = _mm512_unpacklo_epi8(in[0], in[1]), b = _mm512_unpackhi_epi8(in[0], in[1]);
     const Int c = _mm512_unpacklo_epi8(in[2], in[3]), d = _mm512_unpackhi_epi8(in[2], in[3]);

@@ -34,6 +34,7 @@ struct Ops {
 #endif
   }
 
+  static Int Zero() { return _mm256_setzero_si256(); }
   static Mask MaskOf(int32_t) { return {}; }
   // Pixels pieces of a vector, `step` bytes apart; no load is masked.
   template <int Pixels>
@@ -43,24 +44,29 @@ struct Ops {
     const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + step));
     return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
   }
-  // Four bytes of each position side by side, as unsigned numbers (x + 128); in 16 bits, bytes 0
-  // and 2, then bytes 1 and 3.
-  static void Interleave(const Int* in, Int* out) {
+  // Four bytes of each position side by side, as unsigned numbers (x + 128).
+  static void Interleave4(const Int* in, Int* out) {
     const Int flip = _mm256_set1_epi8(-128);
     const Int a = _mm256_unpacklo_epi8(in[0], in[1]), b = _mm256_unpackhi_epi8(in[0], in[1]);
     const Int c = _mm256_unpacklo_epi8(in[2], in[3]), d = _mm256_unpackhi_epi8(in[2], in[3]);
-    const Int four[4] = {_mm256_xor_si256(_mm256_unpacklo_epi16(a, c), flip),
-                         _mm256_xor_si256(_mm256_unpackhi_epi16(a, c), flip),
-                         _mm256_xor_si256(_mm256_unpacklo_epi16(b, d), flip),
-                         _mm256_xor_si256(_mm256_unpackhi_epi16(b, d), flip)};
-    for (int j = 0; j < 4; ++j) {
+    out[0] = _mm256_xor_si256(_mm256_unpacklo_epi16(a, c), flip);
+    out[1] = _mm256_xor_si256(_mm256_unpackhi_epi16(a, c), flip);
+    out[2] = _mm256_xor_si256(_mm256_unpacklo_epi16(b, d), flip);
+    out[3] = _mm256_xor_si256(_mm256_unpackhi_epi16(b, d), flip);
+  }
+  // The operands of Dot in one of these; in 16 bits, bytes 0 and 2, then bytes 1 and 3.
+  static void Parts(Int x, Int* parts) {
 #if OCTET_DW_VNNI
-      out[j] = four[j];
+    parts[0] = x;
 #else
-      out[2 * j] = _mm256_and_si256(four[j], _mm256_set1_epi16(0xFF));
-      out[2 * j + 1] = _mm256_srli_epi16(four[j], 8);
+    parts[0] = _mm256_and_si256(x, _mm256_set1_epi16(0xFF));
+    parts[1] = _mm256_srli_epi16(x, 8);
 #endif
-    }
+  }
+  static void Interleave(const Int* in, Int* out) {
+    Int four[4];
+    Interleave4(in, four);
+    for (int j = 0; j < 4; ++j) Parts(four[j], out + j * kParts);
   }
 
   template <bool Signed>

@@ -12,6 +12,9 @@
 // rest of one row groups of one row by four columns. So 3x3 for two rows is one group, three taps;
 // 5x5 is 5 + 3 taps.
 //
+// Full blocks of 3x3 kernels with stride 1 or 2 need no scratch: their columns are interleaved in
+// registers on the way ("direct").
+//
 // Lanes. A vector has V bytes of V channels of one pixel; a narrow block has B = V/2 or V/4
 // channels, and a vector V/B pixels. Unpacking works on 16-byte lanes: staged vector j (of four)
 // holds bytes 16 L + 4 j + {0..3} of each lane L, four taps of each. Packing the four results
@@ -46,6 +49,7 @@ struct DwX86Plan {
   int32_t weight_sets;  // w - weight_zero_point as a sum of this many int8 numbers; 1 for 16-bit
   int32_t pair;         // output rows that share the staging: 1 or 2
   int32_t window_rows;  // kernel_h + pair - 1
+  bool direct;          // full blocks need no staging: 3x3, stride 1 or 2
   int32_t groups;
   int32_t taps;                                  // vpdpbusd per four outputs, weight sets included
   int32_t strip;                                 // outputs columns staged at once, in vectors

@@ -121,6 +121,8 @@ DwX86Plan MakeDwX86Plan(const QS8DwConvShape& s, DwX86Isa isa) {
   plan.pair = s.stride_h == 1 && s.kernel_h > 1 ? 2 : 1;
   plan.window_rows = s.kernel_h + plan.pair - 1;
   plan.groups = (plan.window_rows + 3) / 4;
+  plan.direct = s.kernel_h == 3 && s.kernel_w == 3 && s.stride_h == s.stride_w && s.stride_w <= 2 &&
+                s.dilation_w == 1 && s.depth_multiplier == 1 && plan.weight_sets <= 2;
   const DwX86Group last = plan.group(s, plan.groups - 1);
   plan.taps = (last.first_tap + (s.kernel_w + last.columns - 1) / last.columns) * plan.weight_sets;
 
@@ -160,8 +162,9 @@ size_t ScratchBytes(const QS8DwConvShape& s, DwX86Isa isa) {
   const int32_t blocks = DwX86BlockCount(s, isa.vector);
   int32_t done = 0;
   for (int32_t i = blocks - 1; i >= 0; --i) {  // narrow blocks are the last ones
-    const int32_t width = DwX86BlockAt(s, isa.vector, i).width;
-    if (width == done) break;
+    const DwX86Block block = DwX86BlockAt(s, isa.vector, i);
+    const int32_t width = block.width;
+    if (width == done || (plan.direct && block.channels == isa.vector)) break;
     done = width;
     const int32_t row = RowVectors(s, isa.vector, width);
     const size_t bytes = StageBytes(s, plan, width, row < plan.strip ? row : plan.strip);
