@@ -180,26 +180,32 @@ class Runner {
   void Pointwise() {
     segments_[0] = 0;
     const int32_t width = s_.out_w;
+    const size_t in_c = static_cast<size_t>(s_.in_c), out_c = static_cast<size_t>(s_.out_c);
     const int32_t panel_pixels = PanelPixels(s_, isa_);
     const int64_t total = int64_t{run_.row_end - run_.row_begin} * width;
     const int32_t panels = static_cast<int32_t>((total + panel_pixels - 1) / panel_pixels);
+    // Rows that lie one behind the other are one long row.
+    const bool contiguous = run_.input.ring == 0 && run_.output.ring == 0 &&
+                            run_.input.stride == in_c * static_cast<size_t>(width) &&
+                            run_.output.stride == out_c * static_cast<size_t>(width);
+    if (contiguous) List(0, panel_pixels, panel_, pixel_bytes_, run_.output.row(run_.row_begin));
     int32_t row = run_.row_begin, x = 0;
     int64_t done = 0;
     for (int32_t i = 0; i < panels; ++i) {
       const int32_t n = static_cast<int32_t>(total * (i + 1) / panels - done);
-      done += n;
-      // The panel's pixels, a stretch of a row at a time.
-      int32_t filled = 0;
-      while (filled < n) {
+      if (contiguous) {
+        const size_t pixel = static_cast<size_t>(done);
+        isa_.copy(run_.input.row(run_.row_begin) + pixel * in_c, static_cast<size_t>(n) * in_c,
+                  panel_);
+        out_delta_ = static_cast<ptrdiff_t>(pixel * out_c);
+      }
+      for (int32_t filled = 0; !contiguous && filled < n;) {
         const int32_t stretch = n - filled < width - x ? n - filled : width - x;
-        isa_.copy(run_.input.row(row) + static_cast<size_t>(x) * static_cast<size_t>(s_.in_c),
-                  static_cast<size_t>(stretch) * static_cast<size_t>(s_.in_c),
-                  panel_ + static_cast<size_t>(filled) * pixel_bytes_);
-        int8_t* out = run_.output.row(row) + static_cast<size_t>(x) * static_cast<size_t>(s_.out_c);
-        for (int32_t j = 0; j < stretch; ++j, out += s_.out_c) {
-          in_[filled + j] = panel_ + static_cast<size_t>(filled + j) * pixel_bytes_;
-          out_[filled + j] = out;
-        }
+        uint8_t* to = panel_ + static_cast<size_t>(filled) * pixel_bytes_;
+        isa_.copy(run_.input.row(row) + static_cast<size_t>(x) * in_c,
+                  static_cast<size_t>(stretch) * in_c, to);
+        List(filled, stretch, to, pixel_bytes_,
+             run_.output.row(row) + static_cast<size_t>(x) * out_c);
         filled += stretch;
         x += stretch;
         if (x == width) {
@@ -207,6 +213,7 @@ class Runner {
           ++row;
         }
       }
+      done += n;
       std::memset(panel_ + static_cast<size_t>(n) * pixel_bytes_, 0, 8);
       Compute(n);
     }
@@ -224,6 +231,7 @@ class Runner {
     }
     const int32_t band = BandRows(s_, isa_);
     const size_t x_bytes = static_cast<size_t>(s_.stride_w) * pixel_bytes_;
+    const int8_t* listed = nullptr;  // the output row of the lists, where they are of one row
     for (int32_t row = run_.row_begin; row < run_.row_end;) {
       const int32_t b = row / s_.out_h, y = row % s_.out_h;
       int32_t rows = s_.out_h - y;  // a band stays within an image
@@ -237,15 +245,28 @@ class Runner {
         FillRow(b, iy, panel_ + static_cast<size_t>(i) * row_bytes);
       }
       std::memset(panel_ + static_cast<size_t>(panel_rows) * row_bytes, 0, 8);
+      const bool one = rows == 1 && s_.out_w <= kConvX86MaxPixels;
+      if (one && listed != nullptr) {
+        out_delta_ = run_.output.row(row) - listed;  // as the last row, elsewhere
+        Compute(s_.out_w);
+        ++row;
+        continue;
+      }
+      listed = one ? run_.output.row(row) : nullptr;
+      out_delta_ = 0;
       int32_t n = 0;
       for (int32_t i = 0; i < rows; ++i) {
         const uint8_t* in =
             panel_ + static_cast<size_t>(i) * static_cast<size_t>(s_.stride_h) * row_bytes;
         int8_t* out = run_.output.row(row + i);
-        for (int32_t x = 0; x < s_.out_w; ++x, in += x_bytes, out += s_.out_c) {
-          in_[n] = in;
-          out_[n] = out;
-          if (++n == kConvX86MaxPixels) {
+        for (int32_t x = 0; x < s_.out_w;) {
+          int32_t stretch = kConvX86MaxPixels - n;
+          if (stretch > s_.out_w - x) stretch = s_.out_w - x;
+          List(n, stretch, in + static_cast<size_t>(x) * x_bytes, x_bytes,
+               out + static_cast<size_t>(x) * static_cast<size_t>(s_.out_c));
+          n += stretch;
+          x += stretch;
+          if (n == kConvX86MaxPixels) {
             Compute(n);
             n = 0;
           }
@@ -257,6 +278,14 @@ class Runner {
   }
 
  private:
+  // Pixels [at, at + n) of the lists.
+  void List(int32_t at, int32_t n, const uint8_t* in, size_t in_bytes, int8_t* out) {
+    for (int32_t i = at; i < at + n; ++i, in += in_bytes, out += s_.out_c) {
+      in_[i] = in;
+      out_[i] = out;
+    }
+  }
+
   // Input row iy of image b, with the zero points around it that windows reach.
   void FillRow(int32_t b, int32_t iy, uint8_t* to) {
     const int64_t width = static_cast<int64_t>(PanelRowBytes(s_, isa_) / pixel_bytes_);
@@ -288,7 +317,7 @@ class Runner {
     }
   }
 
-  // The pixels of in_ and out_, all channels of the run.
+  // The first pixels of in_ and out_, all channels of the run.
   void Compute(int32_t pixels) {
     const uint8_t* pack = static_cast<const uint8_t*>(run_.pack);
     const int32_t* forms = reinterpret_cast<const int32_t*>(pack);
@@ -310,7 +339,7 @@ class Runner {
       job_.constants = constants + block;
       job_.weights = weights + static_cast<size_t>(block) * layout_.block_bytes;
       job_.in_offset = static_cast<ptrdiff_t>(g) * cin * isa_.element_bytes;
-      job_.out_offset = static_cast<ptrdiff_t>(g) * cout + first * kConvX86Block;
+      job_.out_offset = out_delta_ + static_cast<ptrdiff_t>(g) * cout + first * kConvX86Block;
       job_.correction = nullptr;
       if (s_.weight_zero_point != 0 && isa_.element_bytes == 1) Correct(pixels);
       isa_.compute(job_);
@@ -340,6 +369,7 @@ class Runner {
   ptrdiff_t* segments_;
   uint8_t* panel_;
   size_t pixel_bytes_;
+  ptrdiff_t out_delta_ = 0;  // from where out_ points to where output goes
   ConvX86Job job_;
   const uint8_t* in_[kConvX86MaxPixels];
   int8_t* out_[kConvX86MaxPixels];

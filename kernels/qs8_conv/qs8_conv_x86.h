@@ -24,7 +24,7 @@ struct QS8ConvConstants;
 struct QS8ConvRun;
 
 constexpr int32_t kConvX86Block = 16;
-constexpr int32_t kConvX86MaxPixels = 96;  // of one job
+constexpr int32_t kConvX86MaxPixels = 128;  // of one job
 
 // How a block's accumulators become bytes: by the integer formula (left shifts, or accumulators
 // that 16.16 can't hold), or in fixed point (kernels/common/requant_fixed.h).
