@@ -43,6 +43,38 @@ struct Ops {
                                 _mm_maskz_loadu_epi8(m, p + 3 * step), 1);
     return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
   }
+  // P pieces from as many places.
+  template <int P>
+  static Int LoadPieces(const int8_t* const* p, Mask mask) {
+    if (P == 1) return _mm512_maskz_loadu_epi8(mask, p[0]);
+    if (P == 2) {
+      const __mmask32 m = static_cast<__mmask32>(mask);
+      return _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_maskz_loadu_epi8(m, p[0])),
+                                _mm256_maskz_loadu_epi8(m, p[1]), 1);
+    }
+    const __mmask16 m = static_cast<__mmask16>(mask);
+    const __m256i low = _mm256_inserti128_si256(
+        _mm256_castsi128_si256(_mm_maskz_loadu_epi8(m, p[0])), _mm_maskz_loadu_epi8(m, p[1]), 1);
+    const __m256i high = _mm256_inserti128_si256(
+        _mm256_castsi128_si256(_mm_maskz_loadu_epi8(m, p[2])), _mm_maskz_loadu_epi8(m, p[3]), 1);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+  }
+  template <int P>
+  static void StorePieces(int8_t* const* p, Int v, Mask mask, int32_t) {
+    if (P == 1) {
+      _mm512_mask_storeu_epi8(p[0], mask, v);
+    } else if (P == 2) {
+      const __mmask32 m = static_cast<__mmask32>(mask);
+      _mm256_mask_storeu_epi8(p[0], m, _mm512_castsi512_si256(v));
+      _mm256_mask_storeu_epi8(p[1], m, _mm512_extracti64x4_epi64(v, 1));
+    } else {
+      const __mmask16 m = static_cast<__mmask16>(mask);
+      _mm_mask_storeu_epi8(p[0], m, _mm512_castsi512_si128(v));
+      _mm_mask_storeu_epi8(p[1], m, _mm512_extracti32x4_epi32(v, 1));
+      _mm_mask_storeu_epi8(p[2], m, _mm512_extracti32x4_epi32(v, 2));
+      _mm_mask_storeu_epi8(p[3], m, _mm512_extracti32x4_epi32(v, 3));
+    }
+  }
   // Four bytes of each position side by side, as unsigned numbers (x + 128).
   static void Interleave(const Int* in, Int* out) { Interleave4(in, out); }
   static void Interleave4(const Int* in, Int* out) {

@@ -44,6 +44,44 @@ struct Ops {
     const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + step));
     return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
   }
+  // P pieces from as many places.
+  template <int P>
+  static Int LoadPieces(const int8_t* const* p, Mask) {
+    if (P == 1) return Load(p[0]);
+    const __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p[0]));
+    const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p[P - 1]));
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+  }
+  template <int P>
+  static void StorePieces(int8_t* const* p, Int v, Mask, int32_t channels) {
+    const __m128i low = _mm256_castsi256_si128(v), high = _mm256_extracti128_si256(v, 1);
+    if (P == 1) {
+      if (channels > 16) {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(p[0]), low);
+        StoreSome(p[0] + 16, high, channels - 16);
+      } else {
+        StoreSome(p[0], low, channels);
+      }
+    } else {
+      StoreSome(p[0], low, channels);
+      StoreSome(p[P - 1], high, channels);
+    }
+  }
+  static void StoreSome(int8_t* p, __m128i v, int32_t bytes) {
+    if (bytes == 16) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(p), v);
+      return;
+    }
+    if (bytes & 8) {
+      _mm_storel_epi64(reinterpret_cast<__m128i*>(p), v);
+      v = _mm_srli_si128(v, 8);
+      p += 8;
+    }
+    if ((bytes & 7) == 0) return;
+    int8_t rest[8];
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(rest), v);
+    for (int32_t i = 0; i < (bytes & 7); ++i) p[i] = rest[i];
+  }
   // Four bytes of each position side by side, as unsigned numbers (x + 128).
   static void Interleave4(const Int* in, Int* out) {
     const Int flip = _mm256_set1_epi8(-128);

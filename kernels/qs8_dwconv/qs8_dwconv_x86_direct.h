@@ -2,66 +2,95 @@
 // Part of qs8_dwconv_x86_impl.h: internal linkage, over the including file's class `Ops`.
 #pragma once
 
+#include <cstring>
+
 #include "kernels/qs8_dwconv/qs8_dwconv_x86_finish.h"
 
 namespace octet {
 namespace {
 
+// A vector holds P pieces: one of kV channels, or narrower ones of as many output rows (for two
+// rows a piece: of pairs of rows), at the same column. So taps stay whole vectors apart.
+constexpr int kMostPieces = kV / 16;
+
 struct DirectArgs {
-  const int8_t* rows[4];  // at the block's first channel; null outside the image
-  const int8_t* zeros;    // a vector of zero points
-  size_t pixel;           // bytes between columns
-  int32_t first_column;   // of the first output's window: -pad_left
+  const int8_t* rows[4 * kMostPieces];  // [row][piece] at the block's first channel; null: outside
+  int8_t* out[2 * kMostPieces];         // [row][piece]; null: none
+  const int8_t* zeros;                  // a vector of zero points
+  size_t pixel;                         // bytes between columns, in and out
+  int32_t first_column;                 // of the first output's window: -pad_left
   int32_t in_w, out_w;
+  int32_t channels;  // of a piece
+  int32_t plain_w;   // columns that loads of whole pieces may read
   const uint8_t* pack;
-  int8_t* out[2];
-  size_t out_pixel;
   int32_t zero_point, act_min, act_max;
 };
 
-// R output rows, of one block.
-template <int kStride, int kSets, int R, Finish F>
+// The pieces of one row of the window where whole loads would run past the row.
+template <int P>
+OCTET_NOINLINE Int LoadCarefully(const int8_t* const* from, size_t channels) {
+  alignas(64) int8_t bytes[kV] = {};
+  for (int p = 0; p < P; ++p) std::memcpy(bytes + p * (kV / P), from[p], channels);
+  return Ops::Load(bytes);
+}
+
+OCTET_INLINE void Move(Int (&to)[4], const Int (&from)[4]) {
+  to[0] = from[0];
+  to[1] = from[1];
+  to[2] = from[2];
+  to[3] = from[3];
+}
+
+// R output rows (of each piece) of one block. kWhole: one piece of kV channels.
+template <int kStride, int kSets, int R, int P, bool kWhole, Finish F>
 OCTET_NOINLINE void Direct(const DirectArgs& a) {
   constexpr int kTaps = 3 * kSets;
+  constexpr int kRows = R == 2 ? 4 : 3;
   using Column = Int[4];
   const uint8_t* const pack = a.pack;
   // Rows outside the image never move on from the zero points. A pointer moves only in the image.
-  const int8_t *p0, *p1, *p2, *p3;
-  size_t step0, step1, step2, step3;
-  const auto source = [&](int k, const int8_t*& p, size_t& step) __attribute__((always_inline)) {
-    p = a.rows[k] != nullptr ? a.rows[k] : a.zeros;
-    step = a.rows[k] != nullptr ? a.pixel : 0;
-  };
-  source(0, p0, step0);
-  source(1, p1, step1);
-  source(2, p2, step2);
-  source(3, p3, step3);
+  const int8_t* from[kRows * P];
+  size_t step[kRows * P];
+  OCTET_UNROLL for (int i = 0; i < kRows * P; ++i) {
+    from[i] = a.rows[i] != nullptr ? a.rows[i] : a.zeros;
+    step[i] = a.rows[i] != nullptr ? a.pixel : 0;
+  }
+  // Rows that aren't wanted are written to a spare place.
+  alignas(64) int8_t spare[kV];
+  int8_t* to[R * P];
+  size_t to_step[R * P];
+  OCTET_UNROLL for (int i = 0; i < R * P; ++i) {
+    to[i] = kWhole || a.out[i] != nullptr ? a.out[i] : spare;
+    to_step[i] = kWhole || a.out[i] != nullptr ? a.pixel : 0;
+  }
+  const Ops::Mask mask = Ops::MaskOf(kWhole ? kV : a.channels);
   const uint32_t in_w = static_cast<uint32_t>(a.in_w);
   uint32_t column = static_cast<uint32_t>(a.first_column);
   const Int zeros = Ops::Load(a.zeros);
   const auto next = [&](Column & x) __attribute__((always_inline)) {
-    Int in[4] = {zeros, zeros, zeros, Ops::Zero()};
+    Int in[4] = {zeros, zeros, zeros, R == 2 ? zeros : Ops::Zero()};
     if (column < in_w) {
-      in[0] = Ops::Load(p0);
-      in[1] = Ops::Load(p1);
-      in[2] = Ops::Load(p2);
-      p0 += step0;
-      p1 += step1;
-      p2 += step2;
-      __asm__("" : "+r"(p0), "+r"(p1), "+r"(p2));
-      if (R == 2) {
-        in[3] = Ops::Load(p3);
-        p3 += step3;
-        __asm__("" : "+r"(p3));
+      if (kWhole) {
+        OCTET_UNROLL for (int k = 0; k < kRows; ++k) {
+          in[k] = Ops::Load(from[k]);
+          from[k] += step[k];
+          OCTET_KEEP_POINTER(from[k]);
+        }
+      } else {
+        const bool plain = Ops::kMasks || column < static_cast<uint32_t>(a.plain_w);
+        OCTET_UNROLL for (int k = 0; k < kRows; ++k) {
+          in[k] = plain ? Ops::LoadPieces<P>(from + k * P, mask)
+                        : LoadCarefully<P>(from + k * P, static_cast<size_t>(a.channels));
+          OCTET_UNROLL for (int p = 0; p < P; ++p) {
+            from[k * P + p] += step[k * P + p];
+            OCTET_KEEP_POINTER(from[k * P + p]);
+          }
+        }
       }
-    } else if (R == 2) {
-      in[3] = zeros;
     }
     ++column;
     Ops::Interleave4(in, x);
   };
-  int8_t* out0 = a.out[0];
-  int8_t* out1 = a.out[R - 1];
   const auto output = [&](const Column& x0, const Column& x1, const Column& x2)
       __attribute__((always_inline)) {
     Int half[2][R];
@@ -78,10 +107,10 @@ OCTET_NOINLINE void Direct(const DirectArgs& a) {
           OCTET_UNROLL for (int set = 0; set < kSets; ++set) {
             OCTET_UNROLL for (int part = 0; part < kParts; ++part) {
               OCTET_UNROLL for (int r = 0; r < R; ++r) {
-                const int tap = r * kTaps + set * 3 + n;
-                acc[r] =
-                    Ops::Dot(acc[r], parts[part],
-                             Ops::Load(pack + (kDwWeights + (tap * 4 + j) * kParts + part) * kV));
+                // The second set is the same for every tap and channel.
+                const int tap = (r * kTaps + (set == 0 ? n : 3)) * 4 + (set == 0 ? j : 0);
+                acc[r] = Ops::Dot(acc[r], parts[part],
+                                  Ops::Load(pack + (kDwWeights + tap * kParts + part) * kV));
               }
             }
           }
@@ -96,38 +125,52 @@ OCTET_NOINLINE void Direct(const DirectArgs& a) {
     OCTET_UNROLL for (int r = 0; r < R; ++r) {
       Int out = Ops::Pack16(half[0][r], half[1][r]);
       if (HasClamp(F)) out = Ops::Clamp8(out, a.act_min, a.act_max);
-      Ops::Store(r == 0 ? out0 : out1, out);
+      if (kWhole) {
+        Ops::Store(to[r], out);
+      } else {
+        Ops::StorePieces<P>(to + r * P, out, mask, a.channels);
+      }
+      OCTET_UNROLL for (int p = 0; p < P; ++p) to[r * P + p] += to_step[r * P + p];
     }
-    out0 += a.out_pixel;
-    if (R == 2) out1 += a.out_pixel;
   };
 
   Column x0, x1, x2;
   int32_t left = a.out_w;
   next(x0);
-  if (kStride == 1) {
-    next(x1);
-    for (;;) {
-      next(x2);
-      output(x0, x1, x2);
-      if (--left == 0) break;
-      next(x0);
-      output(x1, x2, x0);
-      if (--left == 0) break;
-      next(x1);
-      output(x2, x0, x1);
-      if (--left == 0) break;
+  if (kStride == 1) next(x1);
+  if (kWhole && (F == Finish::kRelu || F == Finish::kSigned)) {  // columns take turns
+    if (kStride == 1) {
+      OCTET_NO_UNROLL for (; left > 0;) {
+        next(x2);
+        output(x0, x1, x2);
+        if (--left == 0) break;
+        next(x0);
+        output(x1, x2, x0);
+        if (--left == 0) break;
+        next(x1);
+        output(x2, x0, x1);
+        if (--left == 0) break;
+      }
+    } else {
+      OCTET_NO_UNROLL for (; left > 0;) {
+        next(x1);
+        next(x2);
+        output(x0, x1, x2);
+        if (--left == 0) break;
+        next(x1);
+        next(x0);
+        output(x2, x1, x0);
+        if (--left == 0) break;
+      }
     }
-  } else {
-    for (;;) {
-      next(x1);
+  } else {  // a third of the code
+    OCTET_NO_UNROLL for (; left > 0;) {
+      if (kStride == 2) next(x1);
       next(x2);
       output(x0, x1, x2);
       if (--left == 0) break;
-      next(x1);
-      next(x0);
-      output(x2, x1, x0);
-      if (--left == 0) break;
+      Move(x0, kStride == 2 ? x2 : x1);
+      if (kStride == 1) Move(x1, x2);
     }
   }
 }
@@ -135,22 +178,47 @@ OCTET_NOINLINE void Direct(const DirectArgs& a) {
 using DirectFn = void (*)(const DirectArgs&);
 
 template <int kStride, int R>
-DirectFn PickDirect(int32_t sets, Finish f) {
+DirectFn PickWhole(int32_t sets, Finish f) {
   if (sets == 1) {
-    if (f == Finish::kInteger) return Direct<kStride, 1, R, Finish::kInteger>;
-    if (f == Finish::kRelu) return Direct<kStride, 1, R, Finish::kRelu>;
-    if (f == Finish::kReluPatched) return Direct<kStride, 1, R, Finish::kReluPatched>;
-    if (f == Finish::kSigned) return Direct<kStride, 1, R, Finish::kSigned>;
-    return Direct<kStride, 1, R, Finish::kSignedPatched>;
+    if (f == Finish::kInteger) return Direct<kStride, 1, R, 1, true, Finish::kInteger>;
+    if (f == Finish::kRelu) return Direct<kStride, 1, R, 1, true, Finish::kRelu>;
+    if (f == Finish::kReluPatched) return Direct<kStride, 1, R, 1, true, Finish::kReluPatched>;
+    if (f == Finish::kSigned) return Direct<kStride, 1, R, 1, true, Finish::kSigned>;
+    return Direct<kStride, 1, R, 1, true, Finish::kSignedPatched>;
   }
-  if (f == Finish::kInteger) return Direct<kStride, kDirectSets, R, Finish::kInteger>;
-  return IsSigned(f) ? Direct<kStride, kDirectSets, R, Finish::kSignedPatched>
-                     : Direct<kStride, kDirectSets, R, Finish::kReluPatched>;
+  constexpr int kSets = kDirectSets;
+  if (f == Finish::kInteger) return Direct<kStride, kSets, R, 1, true, Finish::kInteger>;
+  if (f == Finish::kRelu) return Direct<kStride, kSets, R, 1, true, Finish::kRelu>;
+  return IsSigned(f) ? Direct<kStride, kSets, R, 1, true, Finish::kSignedPatched>
+                     : Direct<kStride, kSets, R, 1, true, Finish::kReluPatched>;
 }
 
-DirectFn PickDirect(const QS8DwConvShape& s, const DwX86Plan& plan, int rows, Finish f) {
-  if (s.stride_w == 2) return PickDirect<2, 1>(plan.weight_sets, f);
-  return rows == 2 ? PickDirect<1, 2>(plan.weight_sets, f) : PickDirect<1, 1>(plan.weight_sets, f);
+DirectFn PickWhole(const QS8DwConvShape& s, const DwX86Plan& plan, int rows, Finish f) {
+  if (s.stride_w == 2) return PickWhole<2, 1>(plan.weight_sets, f);
+  return rows == 2 ? PickWhole<1, 2>(plan.weight_sets, f) : PickWhole<1, 1>(plan.weight_sets, f);
+}
+
+template <int P>
+DirectFn PickPieces(const QS8DwConvShape& s, int32_t sets, Finish f) {
+  if (sets == 2) {
+    return s.stride_w == 2 ? Direct<2, kDirectSets, 1, P, false, Finish::kReluPatched>
+                           : Direct<1, kDirectSets, 2, P, false, Finish::kReluPatched>;
+  }
+  if (IsSigned(f)) {
+    return s.stride_w == 2 ? Direct<2, 1, 1, P, false, Finish::kSignedPatched>
+                           : Direct<1, 1, 2, P, false, Finish::kSignedPatched>;
+  }
+  return s.stride_w == 2 ? Direct<2, 1, 1, P, false, Finish::kReluPatched>
+                         : Direct<1, 1, 2, P, false, Finish::kReluPatched>;
+}
+
+// Null where a block that isn't whole must be staged.
+DirectFn PickPieces(const QS8DwConvShape& s, const DwX86Plan& plan, int32_t width, Finish f) {
+  if (!plan.direct || s.dilation_h != 1 || f == Finish::kInteger) return nullptr;
+  if (plan.weight_sets == 2 && IsSigned(f)) return nullptr;
+  if (width == kV) return PickPieces<1>(s, plan.weight_sets, f);
+  if (width == kV / 2) return PickPieces<2>(s, plan.weight_sets, f);
+  return PickPieces<kMostPieces>(s, plan.weight_sets, f);
 }
 
 }  // namespace

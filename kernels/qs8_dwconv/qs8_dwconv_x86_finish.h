@@ -7,11 +7,15 @@
 
 #if defined(__clang__)
 #define OCTET_UNROLL _Pragma("unroll")
+#define OCTET_NO_UNROLL _Pragma("nounroll")
 #else
 #define OCTET_UNROLL _Pragma("GCC unroll 16")
+#define OCTET_NO_UNROLL _Pragma("GCC unroll 1")  // else gcc hands inner pragmas on to outer loops
 #endif
 #define OCTET_INLINE inline __attribute__((always_inline))
 #define OCTET_NOINLINE __attribute__((noinline))
+// Keeps gcc from advancing several pointers as one vector, which goes through memory each time.
+#define OCTET_KEEP_POINTER(p) __asm__("" : "+r"(p))
 
 namespace octet {
 namespace {

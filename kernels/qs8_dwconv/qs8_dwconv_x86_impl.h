@@ -132,32 +132,80 @@ void RunBlock(const Context& context, const Strip& strip, const DwX86Block& bloc
   tiles(tile);
 }
 
+// One block in rows y and, for two rows, y + dilation_h, without staging; or, where the block isn't
+// whole, in the rows [y, end) of as many pieces.
 void RunDirect(const Context& context, const DwX86Block& block, const uint8_t* pack,
-               DirectFn direct, int8_t* out0, int8_t* out1) {
-  const QS8DwConvShape& s = *context.run->shape;
+               DirectFn direct, int32_t image, int32_t y, int32_t end) {
+  const QS8DwConvRun& run = *context.run;
+  const QS8DwConvShape& s = *run.shape;
+  const DwX86Plan& plan = *context.plan;
+  const int pieces = kV / block.width;
+  const int32_t apart = block.channels == kV ? s.dilation_h : 1;  // the rows of a pair
   DirectArgs a;
-  for (int k = 0; k < 4; ++k) {
-    const int8_t* const row = k < context.plan->window_rows ? context.rows[k] : nullptr;
-    a.rows[k] = row != nullptr ? row + block.begin : nullptr;
+  for (int p = 0; p < pieces; ++p) {
+    const int32_t first = y + p * plan.pair;
+    const int32_t top = first * s.stride_h - s.pad_top;
+    const bool second = plan.pair == 2 && first + apart < end;
+    for (int32_t k = 0; k < plan.window_rows; ++k) {
+      const int32_t iy = top + k * s.dilation_h;
+      const bool wanted = first < end && (second || k < s.kernel_h);
+      a.rows[k * pieces + p] = wanted && iy >= 0 && iy < s.in_h
+                                   ? InputRow(run.input, image * s.in_h + iy) + block.begin
+                                   : nullptr;
+    }
+    a.out[p] = first < end ? OutputRow(run.output, image * s.out_h + first) + block.begin : nullptr;
+    a.out[pieces + p] =
+        second ? OutputRow(run.output, image * s.out_h + first + apart) + block.begin : nullptr;
   }
   a.zeros = context.zeros;
-  a.pixel = a.out_pixel = static_cast<size_t>(s.in_c);
+  a.pixel = static_cast<size_t>(s.in_c);
   a.first_column = -s.pad_left;
   a.in_w = s.in_w;
   a.out_w = s.out_w;
+  a.channels = block.channels;
+  const int32_t over = block.width - (s.in_c - block.begin);
+  a.plain_w = over > 0 ? s.in_w - (over + s.in_c - 1) / s.in_c : s.in_w;
+  if (a.plain_w < 0) a.plain_w = 0;
   a.pack = pack;
-  a.out[0] = out0 + block.begin;
-  a.out[1] = out1 != nullptr ? out1 + block.begin : nullptr;
   a.zero_point = s.output_zero_point;
   a.act_min = s.act_min;
   a.act_max = s.act_max;
   direct(a);
 }
 
+// Calls rows(image, y, end) for the part of each image that lies in the band.
+template <class F>
+OCTET_INLINE void ForImages(const QS8DwConvRun& run, const F& rows) {
+  const int32_t out_h = run.shape->out_h;
+  for (int32_t row = run.row_begin; row < run.row_end;) {
+    const int32_t image = row / out_h, y = row % out_h;
+    const int32_t end = y + (run.row_end - row) < out_h ? y + (run.row_end - row) : out_h;
+    row += end - y;
+    rows(image, y, end);
+  }
+}
+
+// Calls row(y, how many) for single rows, or pairs of rows a dilation apart, of [y, end).
+template <class F>
+OCTET_INLINE void ForPairs(const QS8DwConvShape& s, const DwX86Plan& plan, int32_t y, int32_t end,
+                           const F& row) {
+  if (plan.pair == 1) {
+    for (; y < end; ++y) row(y, 1);
+    return;
+  }
+  const int32_t d = s.dilation_h;
+  for (; y < end; y += 2 * d) {
+    for (int32_t i = y; i < y + d && i < end; ++i) row(i, i + d < end ? 2 : 1);
+  }
+}
+
 void RunDwConv(const QS8DwConvRun& run, DwX86Isa isa) {
   const QS8DwConvShape& s = *run.shape;
   const DwX86Plan plan = MakeDwX86Plan(s, isa);
   const uint8_t* const pack = static_cast<const uint8_t*>(run.pack);
+  const auto pack_of = [&](int32_t block) {
+    return pack + plan.pack_header + plan.pack_block * block;
+  };
   // The scratch: row pointers, jobs, offsets, zero points, staging (ScratchBytes).
   uint8_t* scratch = static_cast<uint8_t*>(run.scratch);
   Context context;
@@ -179,56 +227,65 @@ void RunDwConv(const QS8DwConvRun& run, DwX86Isa isa) {
   for (int32_t first = channel_begin / kV, next; first < blocks; first = next) {
     const DwX86Block kind = DwX86BlockAt(s, isa.vector, first);
     if (kind.begin >= channel_end) break;
-    next = kind.channels == kV ? s.in_c * s.depth_multiplier / kV : first + 1;
-    const int32_t last = kind.channels == kV && channel_end / kV < next ? channel_end / kV : next;
+    const bool full = kind.channels == kV;
+    next = full ? s.in_c * s.depth_multiplier / kV : first + 1;
+    const int32_t last = full && channel_end / kV < next ? channel_end / kV : next;
+
+    if (plan.direct && full) {
+      ForImages(run, [&](int32_t image, int32_t begin, int32_t end) {
+        ForPairs(s, plan, begin, end, [&](int32_t y, int rows) {
+          DwX86Block block = kind;
+          for (int32_t i = first; i < last; ++i, block.begin += kV) {
+            RunDirect(context, block, pack_of(i), PickWhole(s, plan, rows, FinishOf(s, pack[i])),
+                      image, y, rows == 2 ? end : y + 1);
+          }
+        });
+      });
+      continue;
+    }
+
     const int32_t pixels = kV / kind.width;
-    const bool direct = plan.direct && kind.channels == kV;
-    const int32_t most = direct ? s.out_w : plan.strip * pixels;
-    for (int32_t x = 0; x < s.out_w; x += most) {
+    const int32_t unit = pixels * plan.pair;
+    const DirectFn pieces =
+        full ? nullptr : PickPieces(s, plan, kind.width, FinishOf(s, pack[first]));
+    // How many of n rows to do in pieces: not a vector of which most is idle.
+    const auto in_pieces = [&](int32_t n) {
+      if (pieces == nullptr) return 0;
+      return 4 * (n % unit) >= 3 * unit || unit <= 2 ? n : n / unit * unit;
+    };
+    bool more = false;
+    ForImages(run, [&](int32_t image, int32_t begin, int32_t end) {
+      const int32_t stop = begin + in_pieces(end - begin);
+      for (int32_t y = begin; y < stop; y += unit) {
+        RunDirect(context, kind, pack_of(first), pieces, image, y, stop);
+      }
+      more = more || stop < end;
+    });
+    for (int32_t x = 0; more && x < s.out_w; x += plan.strip * pixels) {
       const int32_t left = s.out_w - x;
       Strip strip;
       strip.job = jobs;
       strip.offsets = offsets;
-      if (!direct) MakeStrip(s, plan, kind, x, left < most ? left : most, &strip);
-      const auto rows_of = [&](int32_t image, int32_t y, int rows) {
-        const int32_t top = y * s.stride_h - s.pad_top;
-        for (int32_t i = 0; i < plan.window_rows; ++i) {
-          const int32_t iy = top + i * s.dilation_h;
-          // A single row of a pair needs no row of the other's.
-          const bool inside = iy >= 0 && iy < s.in_h && (rows == plan.pair || i < s.kernel_h);
-          context.rows[i] = inside ? InputRow(run.input, image * s.in_h + iy) : nullptr;
-        }
-        int8_t* const out0 = OutputRow(run.output, image * s.out_h + y);
-        int8_t* const out1 =
-            rows == 2 ? OutputRow(run.output, image * s.out_h + y + s.dilation_h) : nullptr;
-        DwX86Block block = kind;
-        for (int32_t i = first; i < last; ++i, block.begin += kV) {
-          const uint8_t* const block_pack = pack + plan.pack_header + plan.pack_block * i;
-          const Finish finish = FinishOf(s, pack[i]);
-          if (direct) {
-            RunDirect(context, block, block_pack, PickDirect(s, plan, rows, finish), out0, out1);
-          } else {
-            RunBlock(context, strip, block, block_pack,
-                     PickTiles(s, plan, block.width, rows, finish), out0, out1);
+      MakeStrip(s, plan, kind, x, left < plan.strip * pixels ? left : plan.strip * pixels, &strip);
+      ForImages(run, [&](int32_t image, int32_t begin, int32_t end) {
+        ForPairs(s, plan, begin + in_pieces(end - begin), end, [&](int32_t y, int rows) {
+          const int32_t top = y * s.stride_h - s.pad_top;
+          for (int32_t i = 0; i < plan.window_rows; ++i) {
+            const int32_t iy = top + i * s.dilation_h;
+            // A single row of a pair needs no row of the other's.
+            const bool inside = iy >= 0 && iy < s.in_h && (rows == plan.pair || i < s.kernel_h);
+            context.rows[i] = inside ? InputRow(run.input, image * s.in_h + iy) : nullptr;
           }
-        }
-      };
-      for (int32_t row = run.row_begin; row < run.row_end;) {
-        const int32_t image = row / s.out_h, y = row % s.out_h;
-        int32_t end = y + (run.row_end - row);
-        if (end > s.out_h) end = s.out_h;
-        row += end - y;
-        if (plan.pair == 1) {
-          for (int32_t i = y; i < end; ++i) rows_of(image, i, 1);
-          continue;
-        }
-        const int32_t d = s.dilation_h;
-        for (int32_t from = y; from < end; from += 2 * d) {
-          for (int32_t i = from; i < from + d && i < end; ++i) {
-            rows_of(image, i, i + d < end ? 2 : 1);
+          int8_t* const out0 = OutputRow(run.output, image * s.out_h + y);
+          int8_t* const out1 =
+              rows == 2 ? OutputRow(run.output, image * s.out_h + y + s.dilation_h) : nullptr;
+          DwX86Block block = kind;
+          for (int32_t i = first; i < last; ++i, block.begin += kV) {
+            RunBlock(context, strip, block, pack_of(i),
+                     PickTiles(s, plan, block.width, rows, FinishOf(s, pack[i])), out0, out1);
           }
-        }
-      }
+        });
+      });
     }
   }
 }

@@ -173,22 +173,23 @@ size_t ScratchBytes(const QS8DwConvShape& s, DwX86Isa isa) {
   return plan.rows_bytes + plan.jobs_bytes + plan.offsets_bytes + kAlign + most;
 }
 
-// The weight of output row `pair` of the pair at byte `k` of tap `tap`, zero point subtracted.
-int32_t TapWeight(const QS8DwConvShape& s, const int8_t* weights, const DwX86Group& group,
-                  int32_t tap, int32_t k, int32_t pair, int32_t channel) {
+// Number `set` of the int8 numbers that sum up to the weight, zero point subtracted, of output row
+// `pair` of the pair at byte `k` of tap `tap`. Where bytes can't hold that weight, the first set is
+// the weight as the model has it, and the others, the same wherever there is a weight, make up the
+// zero point.
+int32_t TapWeight(const QS8DwConvShape& s, const int8_t* weights, int32_t sets,
+                  const DwX86Group& group, int32_t tap, int32_t k, int32_t pair, int32_t channel,
+                  int32_t set) {
   const int32_t row = group.columns == 1 ? k : (group.columns == 2 ? k & 1 : 0);
   const int32_t column = group.columns == 1 ? 0 : (group.columns == 2 ? k >> 1 : k);
   const int32_t ky = group.row + row - pair;
   const int32_t kx = (tap - group.first_tap) * group.columns + column;
   if (row >= group.rows || ky < 0 || ky >= s.kernel_h || kx >= s.kernel_w) return 0;
-  const size_t at = (static_cast<size_t>(ky) * s.kernel_w + kx) * s.out_c() + channel;
-  return weights[at] - s.weight_zero_point;
-}
-
-// Number `set` of the int8 numbers whose sum is w.
-int32_t WeightPart(int32_t w, int32_t set) {
-  for (int32_t i = 0; i < set; ++i) w -= Clamp(w, -128, 127);
-  return Clamp(w, -128, 127);
+  const int32_t w = weights[(static_cast<size_t>(ky) * s.kernel_w + kx) * s.out_c() + channel];
+  if (sets == 1) return w - s.weight_zero_point;
+  if (set == 0) return w;
+  const int32_t most = -s.weight_zero_point < 127 ? -s.weight_zero_point : 127;
+  return set == 1 ? most : -s.weight_zero_point - most;
 }
 
 FloatRequant FitChannel(const QS8DwConvShape& s, const int8_t* weights, int32_t bias, Multiplier q,
@@ -267,20 +268,21 @@ void PackBlock(const QS8DwConvShape& s, const QS8DwConvConstants& k, const DwX86
       const DwX86Group group = plan.group(s, g);
       const int32_t end = group.first_tap + (s.kernel_w + group.columns - 1) / group.columns;
       for (int32_t tap = group.first_tap; tap < end; ++tap) {
-        for (int32_t c = 0; c < block.channels; ++c) {
-          int32_t w[4];
-          for (int32_t b = 0; b < 4; ++b) {
-            w[b] = TapWeight(s, k.weights, group, tap, b, pair, block.begin + c);
-          }
-          for (int32_t byte = c; byte < v; byte += block.width) {
-            const size_t in_vector = static_cast<size_t>(byte / 16 * 4 + c % 4) * 4;
-            for (int32_t set = 0; set < plan.weight_sets; ++set) {
-              const size_t index =
-                  (static_cast<size_t>(pair) * plan.taps + set * basic + tap) * 4 + c % 16 / 4;
-              uint8_t* at = out + (kDwWeights + index * plan.parts) * v + in_vector;
+        for (int32_t set = 0; set < plan.weight_sets; ++set) {
+          for (int32_t c = 0; c < block.channels; ++c) {
+            int32_t w[4];
+            for (int32_t b = 0; b < 4; ++b) {
+              w[b] = TapWeight(s, k.weights, plan.weight_sets, group, tap, b, pair, block.begin + c,
+                               set);
+            }
+            const size_t index =
+                (static_cast<size_t>(pair) * plan.taps + set * basic + tap) * 4 + c % 16 / 4;
+            uint8_t* const vector = out + (kDwWeights + index * plan.parts) * v;
+            for (int32_t byte = c; byte < v; byte += block.width) {
+              uint8_t* const at = vector + (byte / 16 * 4 + c % 4) * 4;
               if (plan.parts == 1) {
                 for (int32_t b = 0; b < 4; ++b) {
-                  at[b] = static_cast<uint8_t>(static_cast<int8_t>(WeightPart(w[b], set)));
+                  at[b] = static_cast<uint8_t>(static_cast<int8_t>(w[b]));
                 }
               } else {
                 const int16_t even[2] = {static_cast<int16_t>(w[0]), static_cast<int16_t>(w[2])};

@@ -91,7 +91,7 @@ OCTET_NOINLINE void StageInside(const StageArgs& a) {
   const Ops::Mask mask = Ops::MaskOf(Pixels > 1 || a.channels < a.width ? a.channels : kV);
   uint8_t* to = a.staged + static_cast<size_t>(a.job->inside) * kV;
   const size_t step0 = step & in0, step1 = step & in1, step2 = step & in2, step3 = step & in3;
-  for (int32_t v = a.job->inside; v < a.job->outside; ++v) {
+  OCTET_NO_UNROLL for (int32_t v = a.job->inside; v < a.job->outside; ++v) {
     const Int in[4] = {Ops::LoadPixels<Pixels>(p0, pixel & in0, mask),
                        Ops::LoadPixels<Pixels>(p1, pixel & in1, mask),
                        Ops::LoadPixels<Pixels>(p2, pixel & in2, mask),
@@ -102,8 +102,10 @@ OCTET_NOINLINE void StageInside(const StageArgs& a) {
     p1 += step1;
     p2 += step2;
     p3 += step3;
-    // gcc would keep the four pointers in one vector, through memory each time round.
-    __asm__("" : "+r"(p0), "+r"(p1), "+r"(p2), "+r"(p3));
+    OCTET_KEEP_POINTER(p0);
+    OCTET_KEEP_POINTER(p1);
+    OCTET_KEEP_POINTER(p2);
+    OCTET_KEEP_POINTER(p3);
   }
 }
 

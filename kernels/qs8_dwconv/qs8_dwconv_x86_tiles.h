@@ -112,7 +112,7 @@ OCTET_INLINE void Accumulate(const TileArgs& a, const uint8_t* x, int j, Int (&a
     if constexpr (Taps::kTaps > 0) {
       OCTET_UNROLL for (int n = 0; n < Taps::kTaps; ++n) tap(n);
     } else {
-      for (int32_t n = 0; n < taps; ++n) tap(n);
+      OCTET_NO_UNROLL for (int32_t n = 0; n < taps; ++n) tap(n);
     }
   }
 }
@@ -170,7 +170,7 @@ template <class Taps, int R, Finish F>
 OCTET_NOINLINE void Tiles(const TileArgs& a) {
   constexpr int T = F == Finish::kInteger ? 1 : Ops::kTile * (R == 1 ? Ops::kTileOneRow : 1);
   int32_t v = 0;
-  for (;; v += T) {
+  OCTET_NO_UNROLL for (; v < a.vectors; v += T) {
     if (v + T > a.vectors) {
       if (v == 0 || a.vectors - v <= T / 2) break;
       v = a.vectors - T;  // the last tile begins within the one before it: same bytes again
@@ -178,7 +178,7 @@ OCTET_NOINLINE void Tiles(const TileArgs& a) {
     Tile<Taps, R, T, F>(a, v);
   }
   if (T == 1) return;
-  for (; v < a.vectors; ++v) Tile<Taps, R, 1, F>(a, v);
+  OCTET_NO_UNROLL for (; v < a.vectors; ++v) Tile<Taps, R, 1, F>(a, v);
 }
 
 using TilesFn = void (*)(const TileArgs&);
