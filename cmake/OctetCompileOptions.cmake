@@ -28,6 +28,9 @@ if(OCTET_SANITIZE)
     -fsanitize=${OCTET_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(octet_flags INTERFACE -fsanitize=${OCTET_SANITIZE})
 endif()
+if(OCTET_BUILD_FUZZERS)
+  target_compile_options(octet_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 # What ships in an app: small, no exceptions, no RTTI.
 add_library(octet_runtime_flags INTERFACE)

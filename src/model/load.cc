@@ -1,4 +1,5 @@
 // From bytes to a model that needs no further checks: container, structure, meaning, then kernels.
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <new>
@@ -58,6 +59,27 @@ Slot MakeSlot(const fb::Model& file, const uint8_t* data, int32_t tensor) {
             reinterpret_cast<uintptr_t>(file.buffers()->Get(t.buffer())->data()->data())};
   }
   return {t.place(), t.ring_rows(), static_cast<uintptr_t>(t.offset())};
+}
+
+// What a kernel asks for must leave every sum of sizes far from overflow, whatever the shapes.
+Status CheckSizes(const fb::Model& file, IsaSet isa, TensorView* tensors,
+                  const TensorView** pointers) {
+  const uint64_t most =
+      std::min<uint64_t>(uint64_t{1} << 40, std::numeric_limits<size_t>::max() / 16);
+  uint64_t total = 0;
+  for (uint32_t i = 0; i < file.operators()->size(); ++i) {
+    const FileOpView op(file, static_cast<int32_t>(i), tensors, pointers);
+    Binding binding;
+    FindOp(op.view().kind)->bind(op.view(), isa, &binding);
+    total += uint64_t{binding.params_bytes} + binding.pack_bytes;
+    if (binding.pack_bytes > most || binding.scratch_bytes > most || total > most) {
+      return Fail(OCTET_UNSUPPORTED,
+                  "operator %u (%s \"%s\"): its kernel needs more memory than this machine can "
+                  "address",
+                  i, OpName(op.view().kind), op.view().name);
+    }
+  }
+  return OCTET_OK;
 }
 
 // Lays out the model's block. Called with a null base to learn the size, then to fill it.
@@ -137,10 +159,11 @@ Status LoadModel(const uint8_t* data, size_t size, bool mapped, const octet_allo
                  IsaSet isa, size_t ram_limit, octet_model** out) {
   const fb::Model* file = nullptr;
   OCTET_RETURN_IF_ERROR(CheckContainer(data, size, &file));
+  OCTET_RETURN_IF_ERROR(VerifyCounts(*file));
 
   // Temporary memory, given back before this returns.
   Block block;
-  const size_t op_count = file->operators() != nullptr ? file->operators()->size() : 0;
+  const size_t op_count = file->operators()->size();
   const size_t operands = MaxOperands(*file);
   Carver sizes(nullptr);
   sizes.take<size_t>(op_count);
@@ -155,7 +178,8 @@ Status LoadModel(const uint8_t* data, size_t size, bool mapped, const octet_allo
   const TensorView** pointers = carver.take<const TensorView*>(operands);
   for (size_t i = 0; i < operands; ++i) new (&tensors[i]) TensorView();
 
-  OCTET_RETURN_IF_ERROR(VerifyModel(*file, allocator, live_top));
+  OCTET_RETURN_IF_ERROR(VerifyModel(*file, allocator, tensors, pointers, live_top));
+  OCTET_RETURN_IF_ERROR(CheckSizes(*file, isa, tensors, pointers));
 
   const size_t bytes = Build(*file, data, isa, live_top, tensors, pointers, nullptr);
   if (ram_limit != 0 && bytes > ram_limit) {

@@ -43,9 +43,14 @@ class FileOpView {
   OpView view_;
 };
 
-// Checks everything about a file that running relies on. `live_top`, of operator count, receives
-// for each operator the end of the highest tensor that is live while it runs.
-Status VerifyModel(const fb::Model& file, const octet_allocator& allocator, size_t* live_top);
+// Counts, and what bounds the time that all that follows may take. Comes before everything else.
+Status VerifyCounts(const fb::Model& file);
+
+// Checks everything about a file that running relies on, VerifyCounts having passed. `tensors` and
+// `pointers` have room for MaxOperands. `live_top`, of operator count, receives for each operator
+// the end of the highest tensor that is live while it runs.
+Status VerifyModel(const fb::Model& file, const octet_allocator& allocator, TensorView* tensors,
+                   const TensorView** pointers, size_t* live_top);
 
 // Largest number of inputs plus outputs of any operator.
 size_t MaxOperands(const fb::Model& file);

@@ -1,5 +1,6 @@
 // The meaning of a model file: after VerifyModel accepts, running needs no checks.
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 
 #include "src/model/model.h"
@@ -9,6 +10,9 @@ namespace {
 
 constexpr uint64_t kMaxTensorBytes = uint64_t{1} << 40;
 constexpr uint32_t kMaxCount = 1u << 16;  // tensors, operators, inputs, outputs
+constexpr uint32_t kMaxStates = 1u << 10;
+constexpr uint64_t kMaxOperands = uint64_t{1} << 20;
+constexpr uint64_t kMaxWork = uint64_t{1} << 26;  // visits of parts that a file may list repeatedly
 
 #define OCTET_REQUIRE(condition, ...)                                \
   do {                                                               \
@@ -16,6 +20,8 @@ constexpr uint32_t kMaxCount = 1u << 16;  // tensors, operators, inputs, outputs
   } while (0)
 
 const char* NameOf(const fb::Tensor& t) { return t.name() != nullptr ? t.name()->c_str() : ""; }
+
+uint64_t ScaleCount(const fb::Tensor& t) { return t.scale() != nullptr ? t.scale()->size() : 0; }
 
 bool ZeroPointFits(DType type, int32_t zero_point) {
   switch (type) {
@@ -96,6 +102,27 @@ Status CheckTensor(const fb::Model& file, const fb::Tensor& t) {
   return Fail(OCTET_INVALID_MODEL, "unknown place %d", static_cast<int>(t.place()));
 }
 
+// Operators write their states: no two may share bytes.
+Status CheckStates(const fb::Model& file) {
+  uint32_t states = 0;
+  for (const fb::Tensor* t : *file.tensors()) states += t->place() == fb::Place::STATE ? 1 : 0;
+  OCTET_REQUIRE(states <= kMaxStates, "%u states, at most %u are supported", states, kMaxStates);
+  if (states < 2) return OCTET_OK;
+  const uint32_t count = file.tensors()->size();
+  for (uint32_t i = 0; i < count; ++i) {
+    const fb::Tensor& a = *file.tensors()->Get(i);
+    if (a.place() != fb::Place::STATE) continue;
+    for (uint32_t j = i + 1; j < count; ++j) {
+      const fb::Tensor& b = *file.tensors()->Get(j);
+      if (b.place() != fb::Place::STATE) continue;
+      OCTET_REQUIRE(
+          a.offset() + StoredBytes(a) <= b.offset() || b.offset() + StoredBytes(b) <= a.offset(),
+          "the states \"%s\" and \"%s\" overlap", NameOf(a), NameOf(b));
+    }
+  }
+  return OCTET_OK;
+}
+
 Status CheckOperator(const fb::Model& file, const fb::Operator& op, int32_t index,
                      TensorView* tensors, const TensorView** pointers) {
   const int64_t tensor_count = file.tensors()->size();
@@ -106,8 +133,6 @@ Status CheckOperator(const fb::Model& file, const fb::Operator& op, int32_t inde
   }
   OCTET_REQUIRE(op.inputs() != nullptr && op.outputs() != nullptr && op.outputs()->size() > 0,
                 "it has no inputs or no outputs");
-  OCTET_REQUIRE(op.inputs()->size() <= 65535 && op.outputs()->size() <= 65535,
-                "it has more than 65535 operands");
   for (int32_t t : *op.inputs()) {
     OCTET_REQUIRE(t >= -1 && t < tensor_count, "input tensor %d does not exist", t);
   }
@@ -129,7 +154,7 @@ Status CheckOperator(const fb::Model& file, const fb::Operator& op, int32_t inde
 Status VerifyPlan(const fb::Model& file, const octet_allocator& allocator, TensorView* tensors,
                   const TensorView** pointers, size_t* live_top);
 
-Status VerifyModel(const fb::Model& file, const octet_allocator& allocator, size_t* live_top) {
+Status VerifyCounts(const fb::Model& file) {
   OCTET_REQUIRE(file.tensors() != nullptr && file.operators() != nullptr &&
                     file.inputs() != nullptr && file.outputs() != nullptr &&
                     file.steps() != nullptr,
@@ -139,10 +164,38 @@ Status VerifyModel(const fb::Model& file, const octet_allocator& allocator, size
                     file.steps()->size() <= 64 * kMaxCount && file.inputs()->size() <= kMaxCount &&
                     file.outputs()->size() <= kMaxCount,
                 "the model has too many tensors, operators or steps");
+  // A small file may list the same part any number of times, so that its size bounds no work.
+  OCTET_REQUIRE(file.packs() == nullptr || uint64_t{file.packs()->size()} * op_count <= kMaxWork,
+                "the model has too many packs");
+  uint64_t operands = 0, scales = 0;
+  for (const fb::Tensor* t : *file.tensors()) scales += ScaleCount(*t);
+  for (uint32_t i = 0; i < op_count; ++i) {
+    const fb::Operator& op = *file.operators()->Get(i);
+    const uint64_t inputs = op.inputs() != nullptr ? op.inputs()->size() : 0;
+    const uint64_t outputs = op.outputs() != nullptr ? op.outputs()->size() : 0;
+    OCTET_REQUIRE(inputs <= 65535 && outputs <= 65535,
+                  "operator %u has more than 65535 inputs or outputs", i);
+    operands += inputs + outputs;
+    OCTET_REQUIRE(operands <= kMaxOperands, "the operators have too many operands");
+    for (const auto* list : {op.inputs(), op.outputs()}) {
+      if (list == nullptr) continue;
+      for (int32_t t : *list) {
+        if (t < 0 || static_cast<uint32_t>(t) >= tensor_count) continue;  // CheckOperator's concern
+        scales += ScaleCount(*file.tensors()->Get(static_cast<uint32_t>(t)));
+      }
+    }
+    OCTET_REQUIRE(scales <= kMaxWork, "the model has too many scales");
+  }
   OCTET_REQUIRE(file.arena_bytes() <= std::numeric_limits<size_t>::max() / 2 &&
                     file.state_bytes() <= std::numeric_limits<size_t>::max() / 2 &&
                     file.arena_bytes() <= kMaxTensorBytes && file.state_bytes() <= kMaxTensorBytes,
                 "the arena is too large");
+  return OCTET_OK;
+}
+
+Status VerifyModel(const fb::Model& file, const octet_allocator& allocator, TensorView* tensors,
+                   const TensorView** pointers, size_t* live_top) {
+  const uint32_t tensor_count = file.tensors()->size(), op_count = file.operators()->size();
   for (uint32_t i = 0; i < tensor_count; ++i) {
     const fb::Tensor& t = *file.tensors()->Get(i);
     if (Status s = CheckTensor(file, t); s != OCTET_OK) {
@@ -164,17 +217,7 @@ Status VerifyModel(const fb::Model& file, const octet_allocator& allocator, size
     OCTET_REQUIRE(tensor.place() != fb::Place::STATE && tensor.ring_rows() == 0,
                   "model output \"%s\" is not a whole tensor", NameOf(tensor));
   }
-  Block block;
-  const size_t operands = MaxOperands(file);
-  Carver sizes(nullptr);
-  sizes.take<TensorView>(operands);
-  sizes.take<const TensorView*>(operands);
-  if (!block.allocate(allocator, sizes.size())) {
-    return Fail(OCTET_OUT_OF_MEMORY, "no memory for verifying (%zu bytes)", sizes.size());
-  }
-  Carver carver(block.data());
-  TensorView* tensors = carver.take<TensorView>(operands);
-  const TensorView** pointers = carver.take<const TensorView*>(operands);
+  OCTET_RETURN_IF_ERROR(CheckStates(file));
   for (uint32_t i = 0; i < op_count; ++i) {
     const fb::Operator& op = *file.operators()->Get(i);
     if (Status s = CheckOperator(file, op, static_cast<int32_t>(i), tensors, pointers);

@@ -3,7 +3,8 @@
 // A replay of the steps, in rows: for each tensor the window of rows that the arena holds intact.
 // A step needs its input rows inside the windows of its inputs; what it writes takes the
 // overwritten rows out of every other tensor's window. Whole operators are the case of all rows.
-// Tensors that share bytes (view_of) form a family, which does not overwrite itself.
+// Tensors that share bytes (view_of) form a family: one is intact if itself, the family's root or
+// parts that cover it are.
 #include <algorithm>
 #include <limits>
 
@@ -17,6 +18,8 @@ namespace {
     if (!(condition)) return Fail(OCTET_INVALID_MODEL, __VA_ARGS__); \
   } while (0)
 
+// A bound of the time that a hostile file can take: visits of tensors.
+constexpr uint64_t kMaxWork = uint64_t{1} << 28;
 constexpr int64_t kForever = std::numeric_limits<int64_t>::max();
 
 struct Window {
@@ -24,7 +27,8 @@ struct Window {
   int32_t rows = 1;            // of the whole tensor
   int32_t ring = 0;
   uint64_t row_bytes = 0;
-  int64_t last_read = -1;  // step; by anyone in the family
+  int64_t last_read = -1;   // step; by anyone in the family
+  int64_t last_write = -1;  // step
 
   bool empty() const { return begin >= end; }
   bool whole() const { return begin == 0 && end == rows; }
@@ -58,7 +62,10 @@ class PlanVerifier {
                         op.scratch_offset() % 64 == 0,
                     "the scratch of operator %u lies outside the arena", i);
     }
-    for (int32_t t : *file_.inputs()) Write(t, {0, windows_[t].rows});
+    for (int32_t t : *file_.inputs()) {
+      OCTET_RETURN_IF_ERROR(CheckWork());
+      Write(t, {0, windows_[t].rows});
+    }
     for (int32_t t : *file_.inputs()) {
       OCTET_REQUIRE(windows_[t].whole(), "two model inputs overlap in the arena");
     }
@@ -115,10 +122,14 @@ class PlanVerifier {
       const fb::Step& step = *file_.steps()->Get(s);
       OCTET_REQUIRE(step.op() >= 0 && static_cast<uint32_t>(step.op()) < file_.operators()->size(),
                     "step %u runs operator %d, which does not exist", s, step.op());
-      for (int32_t t : *file_.operators()->Get(static_cast<uint32_t>(step.op()))->inputs()) {
+      const auto& inputs = *file_.operators()->Get(static_cast<uint32_t>(step.op()))->inputs();
+      work_ += inputs.size();
+      OCTET_RETURN_IF_ERROR(CheckWork());
+      for (int32_t t : inputs) {
         if (in_arena(t)) windows_[root(t)].last_read = s;
       }
     }
+    work_ = 0;
     for (int32_t t : *file_.outputs()) {
       if (in_arena(t)) windows_[root(t)].last_read = kForever;
     }
@@ -164,20 +175,21 @@ class PlanVerifier {
       }
       return;
     }
-    for (int32_t y = w.end - 1; y >= w.begin; --y) {
-      const int32_t slot = y % w.ring;
-      if (slot >= first && slot <= last) {
-        w.begin = y + 1;
-        return;
-      }
-    }
+    if (w.empty()) return;
+    // The newest row in one of the slots [first, last], going back from the newest of all.
+    const int32_t slot = (w.end - 1) % w.ring;
+    int32_t back = 0;
+    if (slot > last) back = slot - last;
+    if (slot < first) back = slot + w.ring - last;
+    if (w.end - 1 - back >= w.begin) w.begin = w.end - back;
   }
 
   void Write(int32_t t, RowRange rows) {
     Bytes ranges[2];
     const int n = Ranges(t, rows, ranges);
+    work_ += static_cast<uint64_t>(count_);
     for (int32_t other = 0; other < count_; ++other) {
-      if (windows_[other].empty() || !in_arena(other) || root(other) == root(t)) continue;
+      if (other == t || windows_[other].empty()) continue;
       for (int i = 0; i < n; ++i) Overwrite(other, ranges[i]);
     }
     Window& w = windows_[t];
@@ -187,7 +199,7 @@ class PlanVerifier {
   }
 
   // Are these rows of a tensor intact, in itself or through the family it shares bytes with?
-  bool Holds(int32_t t, RowRange rows) const {
+  bool Holds(int32_t t, RowRange rows) {
     const Window& w = windows_[t];
     if (rows.begin >= rows.end || (w.begin <= rows.begin && w.end >= rows.end)) return true;
     const int32_t family = root(t);
@@ -197,6 +209,8 @@ class PlanVerifier {
     const uint64_t end = covered + StoredBytes(tensor(t));
     for (bool more = true; more && covered < end;) {
       more = false;
+      work_ += static_cast<uint64_t>(count_);
+      if (work_ > kMaxWork) return false;
       for (int32_t part = 0; part < count_; ++part) {
         if (!in_arena(part) || part == t || root(part) != family || !windows_[part].whole())
           continue;
@@ -245,11 +259,13 @@ class PlanVerifier {
       OCTET_REQUIRE(stated || !by_rows, "operator %d cannot run by rows", step.op());
       OCTET_REQUIRE(needed.begin >= 0 && needed.end <= windows_[in].rows,
                     "operator %d reads rows that do not exist", step.op());
-      OCTET_REQUIRE(Holds(in, needed), "rows %d to %d of \"%s\" are not there for operator %d",
-                    needed.begin, needed.end, name(in), step.op());
+      const bool holds = Holds(in, needed);
+      OCTET_RETURN_IF_ERROR(CheckWork());
+      OCTET_REQUIRE(holds, "rows %d to %d of \"%s\" are not there for operator %d", needed.begin,
+                    needed.end, name(in), step.op());
       for (int32_t t : *op.outputs()) {
         OCTET_REQUIRE(t == out || root(t) != root(in), "an operator writes over its input");
-        if (!Apart(in, needed, t, rows)) {
+        if (!Apart(in, needed, t, Written(t, out, rows))) {
           const bool over =
               t == out && i < 32 && (in_place >> i & 1u) != 0 && SamePlace(in, needed, out, rows);
           OCTET_REQUIRE(over, "operator %d overwrites its input \"%s\" while reading it", step.op(),
@@ -273,33 +289,51 @@ class PlanVerifier {
       }
     }
     for (int32_t t : *op.outputs()) {
-      Write(t, t == out ? rows : RowRange{0, windows_[t].rows});
+      const RowRange written = Written(t, out, rows);
+      Window& w = windows_[t];
+      OCTET_REQUIRE(w.ring == 0 || written.end - written.begin <= w.ring,
+                    "operator %d computes %d rows into a ring of %d", step.op(),
+                    written.end - written.begin, w.ring);
+      OCTET_REQUIRE(w.last_write < static_cast<int64_t>(s), "operator %d has output \"%s\" twice",
+                    step.op(), name(t));
+      w.last_write = s;
+      OCTET_RETURN_IF_ERROR(CheckWork());
+      Write(t, written);
     }
     for (int32_t t : *op.outputs()) {
-      OCTET_REQUIRE(
-          windows_[t].end == (t == out ? rows.end : windows_[t].rows) && !windows_[t].empty(),
-          "the outputs of operator %d overlap", step.op());
+      const RowRange written = Written(t, out, rows);
+      OCTET_REQUIRE(windows_[t].begin <= written.begin && windows_[t].end == written.end,
+                    "the outputs of operator %d overlap", step.op());
     }
+    // Everything that is still read (views through their family's last reader), and the outputs
+    // even if nobody reads them.
     size_t& top = live_top_[step.op()];
+    for (int32_t t : *op.outputs()) top = std::max(top, FamilyEnd(t));
     for (int32_t t = 0; t < count_; ++t) {
-      if (!in_arena(t)) continue;
-      const bool written = [&] {
-        for (int32_t o : *op.outputs()) {
-          if (o == t) return true;
-        }
-        return false;
-      }();
-      const bool read = windows_[root(t)].last_read >= static_cast<int64_t>(s);
-      if (!written && (windows_[t].empty() || !read)) continue;
-      // A view stands for its whole family: other parts may be written already.
-      top = std::max(top,
-                     static_cast<size_t>(tensor(root(t)).offset() + StoredBytes(tensor(root(t)))));
+      if (windows_[t].empty() || windows_[root(t)].last_read < static_cast<int64_t>(s)) continue;
+      top = std::max(top, FamilyEnd(t));
     }
+    work_ += 2 * static_cast<uint64_t>(count_) + op.inputs()->size() + op.outputs()->size();
     return OCTET_OK;
   }
 
   Bytes Stored(int32_t t) const {
     return {tensor(t).offset(), tensor(t).offset() + StoredBytes(tensor(t))};
+  }
+
+  // The rows of an output that a step writes: only the first is ever computed in parts.
+  RowRange Written(int32_t t, int32_t first_output, RowRange rows) const {
+    return t == first_output ? rows : RowRange{0, windows_[t].rows};
+  }
+
+  Status CheckWork() const {
+    OCTET_REQUIRE(work_ <= kMaxWork, "the memory plan is too long to be checked");
+    return OCTET_OK;
+  }
+
+  size_t FamilyEnd(int32_t t) const {
+    const fb::Tensor& r = tensor(root(t));
+    return static_cast<size_t>(r.offset()) + StoredBytes(r);
   }
 
   // A step's input rows and output rows lie in different bytes.
@@ -332,6 +366,7 @@ class PlanVerifier {
   TensorView* tensors_;
   const TensorView** pointers_;
   size_t* live_top_;
+  uint64_t work_ = 0;
 };
 
 }  // namespace

@@ -40,8 +40,8 @@ struct Quantised {
     int bits_over_unit = 0;
     const int32_t inverse = fixed::Reciprocal(y, 31, &bits_over_unit);
     const int32_t headroom = Headroom(x);
-    const int32_t quotient =
-        SaturatingRoundingDoublingHighMul(x * (int32_t{1} << headroom), inverse);
+    const int32_t shifted = static_cast<int32_t>(static_cast<uint32_t>(x) << headroom);
+    const int32_t quotient = SaturatingRoundingDoublingHighMul(shifted, inverse);
     const int32_t scaled = SaturatingRoundingDoublingHighMul(quotient, p.q.m);
     const int32_t shift = p.q.shift - bits_over_unit - headroom;
     // Beyond 31 bits right and for left shifts the reference is undefined; these are the limits.
