@@ -9,7 +9,7 @@
 #define OCTET_ARCH_X86 1
 #elif defined(__aarch64__)
 #define OCTET_ARCH_ARM64 1
-#elif defined(__arm__) && defined(__ARM_NEON)
+#elif defined(__arm__)
 #define OCTET_ARCH_ARM32 1
 #endif
 
