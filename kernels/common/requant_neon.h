@@ -1,0 +1,43 @@
+// Requantisation (requant.h) in NEON's own fixed point, exact for every accumulator and multiplier.
+//
+// vqrdmulh is SaturatingRoundingDoublingHighMul. vrshl by -e rounds halves up where
+// RoundingDivideByPOT rounds them away from zero, so negative numbers are lowered by 1 first, if
+// e > 0. Layers whose clamp begins at or above the zero point (ReLU) need not bother: the result of
+// a negative accumulator is clamped.
+//
+// For files with instruction-set flags: everything has internal linkage.
+#pragma once
+
+#include <arm_neon.h>
+
+#define OCTET_NEON_INLINE static inline __attribute__((always_inline, unused))
+
+namespace octet {
+
+// Four channels. `right` is -e; `left` a shift to the left in front of all, 0 for most.
+struct RequantNeonChannels {
+  int32x4_t multiplier, right, left;
+};
+
+// kLeft: some `left` is not 0. kRelu: see above.
+template <bool kLeft, bool kRelu>
+OCTET_NEON_INLINE int32x4_t RequantNeon(int32x4_t acc, const RequantNeonChannels& c) {
+  if (kLeft) acc = vshlq_s32(acc, c.left);
+  int32x4_t x = vqrdmulhq_s32(acc, c.multiplier);
+  if (!kRelu) x = vsraq_n_s32(x, vandq_s32(x, c.right), 31);
+  return vrshlq_s32(x, c.right);
+}
+
+// Eight results, zero point added, saturated to bytes and clamped.
+OCTET_NEON_INLINE int8x8_t RequantNeonBytes(int32x4_t a, int32x4_t b, int16x8_t zero_point,
+                                            int8x8_t low, int8x8_t high) {
+  const int16x8_t wide = vqaddq_s16(vcombine_s16(vqmovn_s32(a), vqmovn_s32(b)), zero_point);
+  return vmin_s8(vmax_s8(vqmovn_s16(wide), low), high);
+}
+
+// Wrapping addition.
+OCTET_NEON_INLINE int32x4_t AddNeon(int32x4_t a, int32x4_t b) {
+  return vreinterpretq_s32_u32(vaddq_u32(vreinterpretq_u32_s32(a), vreinterpretq_u32_s32(b)));
+}
+
+}  // namespace octet
