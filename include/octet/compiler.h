@@ -25,11 +25,14 @@ struct ConvertOptions {
   // "" for none, "native" for this machine's, or "x86-avx2", "x86-avxvnni", "x86-avx512vnni", ...
   std::string target;
   Goal goal = Goal::kSpeed;
-  // Bytes that the arena may have: activations, and the scratch of the kernels that `target` (or
-  // else this machine) runs on one thread. 0: no limit. Operators are streamed by rows only as far
-  // as the limit makes it necessary; where even that is not enough, OCTET_RAM_LIMIT says what the
-  // least is.
+  // Bytes that a session on one thread may take in all (octet_memory.total_bytes: arena, scratch,
+  // weights packed at load, bookkeeping) on `target`, or else on this machine. 0: no limit.
+  // Operators are streamed by rows only as far as the limit makes it necessary; where even that is
+  // not enough, OCTET_RAM_LIMIT says what the least is.
   uint64_t ram_limit = 0;
+  // The caller hands the input image over row by row (octet_session_set_row_source), so that it
+  // need not be in memory as a whole.
+  bool row_fed_input = false;
   // Rewrite the graph (fold, fuse, drop). Off: the file has the source's operators one by one.
   bool optimize = true;
   // Free text for the file, e.g. {"labels", "cat\ndog"}; replaces what the importer found.
@@ -39,6 +42,7 @@ struct ConvertOptions {
 struct ConvertReport {
   std::vector<std::string> log;  // what each pass did, a line each
   uint64_t arena_bytes = 0;      // activations as planned
+  uint64_t total_bytes = 0;      // of a session on one thread, as ConvertOptions::ram_limit counts
   uint64_t bound_bytes = 0;      // the largest sum of live bytes, layer by layer
   double weight_traffic = 1;     // weight bytes read, relative to running layer by layer
   uint64_t file_bytes = 0;

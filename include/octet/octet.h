@@ -138,6 +138,7 @@ typedef struct octet_tensor_info {
   size_t bytes;
   float scale; /* real = scale * (value - zero_point); 0: not quantised */
   int32_t zero_point;
+  int32_t by_rows; /* 1: an input that is handed over row by row, see octet_row_source */
 } octet_tensor_info;
 
 /* 0 for a null model. */
@@ -159,7 +160,7 @@ typedef struct octet_step_info {
   const char* name;   /* of the operator's output in the source model */
   const char* kernel; /* the kernel that this CPU runs, e.g. "qs8_conv_6x64__avx512vnni" */
   uint64_t macs;      /* multiply-accumulates of the step; 0 where the word makes no sense */
-  int32_t op_index;   /* of the operator in the file */
+  int32_t op_index;   /* of the operator in the file; below 0: rows of an input come in ("INPUT") */
   int32_t row_begin;  /* output rows computed by the step; the whole operator: 0, -1 */
   int32_t row_end;
   size_t pack_bytes;   /* constants in the kernel's layout */
@@ -221,6 +222,18 @@ OCTET_API octet_status octet_session_set_input(octet_session* session, size_t in
  * contents are lost by a run. */
 OCTET_API octet_status octet_session_input_data(octet_session* session, size_t index, void** data,
                                                 size_t* size);
+
+/* Hands over row `row` (0 is the top) of an input: `bytes` bytes to be written to `data`. Rows are
+ * asked for in order, each once, while the model runs. Any other status than OCTET_OK ends the run
+ * with that status. */
+typedef octet_status (*octet_row_source)(void* context, size_t input, int32_t row, void* data,
+                                         size_t bytes);
+
+/* A model converted for row-fed input (octet_tensor_info.by_rows) never holds the whole image: it
+ * gets its rows from here. Must be set before the first run of such a model; other models ignore
+ * it. `context` belongs to the caller. */
+OCTET_API octet_status octet_session_set_row_source(octet_session* session,
+                                                    octet_row_source source, void* context);
 
 /* Runs the model once. Allocates nothing. */
 OCTET_API octet_status octet_session_run(octet_session* session);

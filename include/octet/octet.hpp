@@ -381,7 +381,11 @@ class Session {
   Result<void> SetInput(size_t index, const void* data, size_t bytes) {
     return Result<void>::From(octet_session_set_input(get(), index, data, bytes));
   }
-  // The same from std::vector, std::array, std::span, ...
+  // For models converted with row-fed input: where the rows of inputs come from during Run.
+  Result<void> SetRowSource(octet_row_source source, void* context) {
+    return Result<void>::From(octet_session_set_row_source(get(), source, context));
+  }
+  // The same as SetInput above, from std::vector, std::array, std::span, ...
   template <class Container>
   Result<void> SetInput(size_t index, const Container& values) {
     static_assert(std::is_trivially_copyable<std::decay_t<decltype(*values.data())>>::value,

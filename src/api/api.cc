@@ -52,6 +52,10 @@ octet_status IoData(const octet_session* session, bool input, size_t index, uint
                     size_t* size, const char** name) {
   const octet::fb::Tensor* tensor = IoTensor(session->model, input, index);
   if (tensor == nullptr) return OCTET_INVALID_ARGUMENT;
+  if (input && octet::IsFedByRows(*session->model->file, tensor)) {
+    return Fail(OCTET_INVALID_ARGUMENT,
+                "input %zu comes row by row: use octet_session_set_row_source", index);
+  }
   *data = octet::TensorData(*session, *tensor);
   *size = octet::StoredBytes(*tensor);
   *name = tensor->name() != nullptr ? tensor->name()->c_str() : "";
@@ -248,6 +252,20 @@ octet_status octet_model_step_info(const octet_model* model, size_t step, octet_
                 file.steps()->size());
   }
   const octet::fb::Step& s = *file.steps()->Get(static_cast<uint32_t>(step));
+  if (s.op() < 0) {
+    octet_step_info fed = {};
+    fed.struct_size = info->struct_size;
+    fed.op = "INPUT";
+    const int32_t input = file.inputs()->Get(static_cast<uint32_t>(-1 - s.op()));
+    const auto* name = file.tensors()->Get(static_cast<uint32_t>(input))->name();
+    fed.name = name != nullptr ? name->c_str() : "";
+    fed.kernel = "row_source";
+    fed.op_index = s.op();
+    fed.row_begin = s.row_begin();
+    fed.row_end = s.row_end();
+    *info = fed;
+    return OCTET_OK;
+  }
   octet::Block block;
   octet::Carver sizes(nullptr);
   sizes.take<octet::TensorView>(model->max_operands);
@@ -334,6 +352,14 @@ octet_status octet_session_input_data(octet_session* session, size_t index, void
   OCTET_RETURN_IF_ERROR(IoData(session, true, index, &found, &bytes, &name));
   *data = found;
   if (size != nullptr) *size = bytes;
+  return OCTET_OK;
+}
+
+octet_status octet_session_set_row_source(octet_session* session, octet_row_source source,
+                                          void* context) {
+  OCTET_NOT_NULL(session);
+  session->row_source = source;
+  session->row_source_context = context;
   return OCTET_OK;
 }
 

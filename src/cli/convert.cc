@@ -48,6 +48,7 @@ int Convert(Options& options) {
                                          {"file_bytes", report.file_bytes},
                                          {"arena_bytes", report.arena_bytes},
                                          {"bound_bytes", report.bound_bytes},
+                                         {"total_bytes", report.total_bytes},
                                          {"weight_traffic", report.weight_traffic},
                                          {"log", report.log}};
     std::printf("%s\n", json.dump(2).c_str());
@@ -86,6 +87,8 @@ void AddConvert(CLI::App* app, Action* action) {
           "stream by rows as far as needed to keep the arena within BYTES (K, M suffixes), "
           "or refuse")
       ->type_name("BYTES");
+  command->add_flag("--row-input", options->convert.row_fed_input,
+                    "the application hands the input image over row by row");
   command->add_option("--labels", options->labels, "class names for the file, one a line")
       ->type_name("FILE");
   command->add_option("--metadata", options->metadata, "free text for the file")

@@ -234,9 +234,24 @@ ByteVector RandomTensor(const TensorInfo& info, uint64_t seed) {
   return data;
 }
 
+void SetInputs(const Model& model, Session* session, const std::vector<ByteVector>& inputs) {
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (Unwrap(model.InputInfo(i)).by_rows) continue;
+    Check(session->SetInput(i, inputs[i]));
+  }
+  // Row-fed inputs are read out of `inputs` while the model runs.
+  Check(session->SetRowSource(
+      [](void* context, size_t input, int32_t row, void* data, size_t bytes) {
+        const auto& all = *static_cast<const std::vector<ByteVector>*>(context);
+        std::memcpy(data, all[input].data() + static_cast<size_t>(row) * bytes, bytes);
+        return OCTET_OK;
+      },
+      const_cast<std::vector<ByteVector>*>(&inputs)));
+}
+
 std::vector<ByteVector> RunOnce(const Model& model, Session* session,
                                 const std::vector<ByteVector>& inputs) {
-  for (size_t i = 0; i < inputs.size(); ++i) Check(session->SetInput(i, inputs[i]));
+  SetInputs(model, session, inputs);
   Check(session->Run());
   std::vector<ByteVector> outputs(model.output_count());
   for (size_t i = 0; i < outputs.size(); ++i) {

@@ -30,6 +30,10 @@ std::vector<ByteVector> ReadInputs(const std::vector<std::string>& paths, const 
 // for bool and for integers without a scale (they tend to be indices).
 ByteVector RandomTensor(const TensorInfo& info, uint64_t seed);
 
+// Sets every input; those that come row by row are read from `inputs` during the next runs, so it
+// must stay where it is.
+void SetInputs(const Model& model, Session* session, const std::vector<ByteVector>& inputs);
+
 // Sets every input, runs, and copies every output.
 std::vector<ByteVector> RunOnce(const Model& model, Session* session,
                                 const std::vector<ByteVector>& inputs);

@@ -22,17 +22,22 @@ bool HasIdentifier(const uint8_t* data, size_t size, const char* identifier) {
   return size >= 8 && std::memcmp(data + 4, identifier, 4) == 0;
 }
 
-// Loads the file as a user would: what the runtime refuses must not be written.
-Status CheckLoads(const std::vector<uint8_t>& file) {
+// Loads the file as a user would (what the runtime refuses must not be written) and asks what a
+// session takes. `isa`: the best instruction set to use, "" for this machine's.
+Status Measure(const std::vector<uint8_t>& file, const char* isa, octet_memory* memory) {
   const AlignedCopy copy(file.data(), file.size());
   octet_model_options* options = nullptr;
   OCTET_RETURN_IF_ERROR(octet_model_options_create(&options));
-  Status status = octet_model_options_set_isa(options, "scalar");  // the quickest to load
+  Status status = octet_model_options_set_isa(options, isa);
   octet_model* model = nullptr;
   if (status == OCTET_OK) {
     status = octet_model_load_buffer(copy.data(), copy.size(), options, &model);
   }
   octet_model_options_destroy(options);
+  if (status == OCTET_OK) {
+    memory->struct_size = sizeof *memory;
+    status = octet_session_memory(model, nullptr, memory);
+  }
   octet_model_destroy(model);
   return status;
 }
@@ -79,93 +84,154 @@ Status PassThrough(const uint8_t* data, size_t size, const ConvertOptions& optio
                 "metadata");
   }
   file->assign(data, data + size);
-  OCTET_RETURN_IF_ERROR(CheckLoads(*file));
-  const fb::Model* model = fb::GetModel(file->data());
-  report->arena_bytes = model->arena_bytes();
+  octet_memory memory = {};
+  OCTET_RETURN_IF_ERROR(Measure(*file, "", &memory));
+  report->arena_bytes = memory.activation_bytes;
+  report->total_bytes = memory.total_bytes;
   report->file_bytes = size;
   report->log.push_back("already an .octet file: passed through");
-  if (options.ram_limit != 0 && report->arena_bytes > options.ram_limit) {
-    return Fail(OCTET_RAM_LIMIT, "the activations need %llu bytes, more than the limit of %llu",
-                static_cast<unsigned long long>(report->arena_bytes),
+  if (options.ram_limit != 0 && report->total_bytes > options.ram_limit) {
+    return Fail(OCTET_RAM_LIMIT, "a session needs %llu bytes, more than the limit of %llu",
+                static_cast<unsigned long long>(report->total_bytes),
                 static_cast<unsigned long long>(options.ram_limit));
   }
   return OCTET_OK;
 }
 
-// The arena that a plan needs, as the loader computes it: scratch lies where the plan keeps room
-// for it, else above everything.
-uint64_t ArenaWithScratch(const Graph& graph, const Plan& plan, IsaSet isa) {
-  uint64_t bytes = plan.arena_bytes;
-  for (size_t i = 0; i < graph.ops.size(); ++i) {
-    const GraphOpView view(graph, graph.ops[i]);
-    Binding binding;
-    FindOp(graph.ops[i].kind)->bind(view.view(), isa, &binding);
-    if (i < plan.scratch.size() && binding.scratch_bytes <= plan.scratch[i].bytes) continue;
-    // An upper bound: the loader may find the top of what is live lower than the arena's end.
-    if (binding.scratch_bytes > 0) {
-      bytes = std::max<uint64_t>(bytes, (plan.arena_bytes + 63) / 64 * 64 + binding.scratch_bytes);
-    }
-  }
-  return bytes;
-}
+// Plans, packs and writes one graph, as often as a limit makes it necessary.
+class Writer {
+ public:
+  Writer(const ConvertOptions& options, Graph* graph, ConvertReport* report)
+      : options_(options), graph_(*graph), report_(report) {}
 
-// Layer by layer, or streamed where the goal or the limit asks for it.
-Status MakePlan(const ConvertOptions& options, Graph* graph, Plan* plan, ConvertReport* report) {
-  OCTET_RETURN_IF_ERROR(PlanMemory(graph, PlanOptions{options.optimize}, plan));
-  OCTET_RETURN_IF_ERROR(CheckGraph(*graph));  // planning may have reordered it
-  report->bound_bytes = plan->bound_bytes;
-  IsaSet isa = DetectIsa();
-  if (!options.target.empty()) OCTET_RETURN_IF_ERROR(TargetIsa(options.target, &isa));
-  const uint64_t whole = ArenaWithScratch(*graph, *plan, isa);
-  const bool too_large = options.ram_limit != 0 && whole > options.ram_limit;
-  if (options.goal == Goal::kRam || too_large) {
-    const StreamPlanner planner(*graph, isa);
+  Status Run(std::vector<uint8_t>* file) {
+    IsaSet isa = DetectIsa();
+    if (!options_.target.empty()) {
+      OCTET_RETURN_IF_ERROR(TargetIsa(options_.target, &isa));
+      isa_name_ = TargetIsaName(options_.target);
+    }
+    OCTET_RETURN_IF_ERROR(PlanMemory(&graph_, PlanOptions{options_.optimize}, &layers_));
+    OCTET_RETURN_IF_ERROR(CheckGraph(graph_));  // planning may have reordered it
+    OCTET_RETURN_IF_ERROR(PackForTarget(graph_, options_.target, &packs_));
+    report_->bound_bytes = layers_.bound_bytes;
+    if (!options_.row_fed_input) {
+      plan_ = layers_;
+      OCTET_RETURN_IF_ERROR(Write());
+    }
+    const bool fits =
+        !file_.empty() && (options_.ram_limit == 0 || memory_.total_bytes <= options_.ram_limit);
+    if (options_.goal == Goal::kRam || !fits) OCTET_RETURN_IF_ERROR(Stream(isa));
+    Report();
+    *file = std::move(file_);
+    return OCTET_OK;
+  }
+
+ private:
+  Status Write() {
+    OCTET_RETURN_IF_ERROR(CheckPlan(graph_, plan_));
+    OCTET_RETURN_IF_ERROR(WriteModel(graph_, plan_, packs_, &file_));
+    if (Status status = Measure(file_, isa_name_, &memory_); status != OCTET_OK) {
+      PrefixError("the converted model does not load: ");
+      return status;
+    }
+    return OCTET_OK;
+  }
+
+  uint64_t Fixed() const { return memory_.total_bytes - memory_.arena_bytes; }
+
+  // The least RAM, or as little weight traffic as the limit allows.
+  Status Stream(IsaSet isa) {
+    const StreamPlanner planner(graph_, isa, options_.row_fed_input);
+    const uint64_t limit = options_.ram_limit;
+    const Plan whole = plan_;
+    const uint64_t whole_total = file_.empty() ? UINT64_MAX : memory_.total_bytes;
     StreamChoice choice;
     Plan streamed;
-    if (!planner.Best(options.goal == Goal::kRam ? 0 : options.ram_limit, &choice, &streamed)) {
-      // What is the least, then?
-      if (planner.Best(0, &choice, &streamed)) {
-        return Fail(
-            OCTET_RAM_LIMIT,
-            "the arena needs %llu bytes at least (%llu layer by layer), more than the limit "
-            "of %llu; the peak is at %s",
-            static_cast<unsigned long long>(std::min(streamed.arena_bytes, whole)),
-            static_cast<unsigned long long>(whole),
-            static_cast<unsigned long long>(options.ram_limit),
-            PeakOperator(*graph, *plan).c_str());
+    // How much of the limit is not the arena's is known only once a file is written.
+    uint64_t budget = 0;
+    if (options_.goal == Goal::kSpeed && limit != 0 && !file_.empty()) {
+      budget = limit > Fixed() ? limit - Fixed() : 1;
+    }
+    for (int attempt = 0; attempt < 6; ++attempt) {
+      if (!planner.Best(budget, &choice, &streamed)) break;
+      plan_ = streamed;
+      plan_.bound_bytes = layers_.bound_bytes;
+      OCTET_RETURN_IF_ERROR(Write());
+      choice_ = choice;
+      traffic_ = static_cast<double>(choice.traffic) / static_cast<double>(planner.LayerTraffic());
+      const bool fits = limit == 0 || memory_.total_bytes <= limit;
+      if (fits && budget == 0 && options_.goal == Goal::kSpeed && limit != 0) {
+        budget = limit - Fixed();  // row-fed: now spend what there is
+        continue;
       }
-    } else if (too_large || streamed.arena_bytes < whole) {
-      streamed.bound_bytes = plan->bound_bytes;
-      *plan = std::move(streamed);
-      report->weight_traffic =
-          static_cast<double>(choice.traffic) / static_cast<double>(planner.LayerTraffic());
-      int32_t bands = 0;
-      for (const StreamSegment& s : choice.segments) bands += s.band > 0;
-      plan->method = "streamed by rows in " + Count(bands, "segment", "segments");
+      if (fits) {
+        if (memory_.total_bytes <= whole_total) return OCTET_OK;
+        plan_ = whole;  // streaming did not pay
+        choice_ = StreamChoice();
+        traffic_ = 1;
+        return Write();
+      }
+      if (budget == 0) break;
+      const uint64_t excess = memory_.total_bytes - limit;
+      budget = budget > excess ? budget - excess : 1;
+    }
+    // Nothing fits: say what would.
+    if (planner.Best(0, &choice, &streamed)) {
+      plan_ = streamed;
+      OCTET_RETURN_IF_ERROR(Write());
+    }
+    const uint64_t least = std::min<uint64_t>(memory_.total_bytes, whole_total);
+    return Fail(OCTET_RAM_LIMIT,
+                "a session needs %llu bytes at least, more than the limit of %llu: arena %llu "
+                "(the peak is at %s), parameters and packed weights %llu, session %llu%s%s",
+                static_cast<unsigned long long>(least), static_cast<unsigned long long>(limit),
+                static_cast<unsigned long long>(memory_.arena_bytes),
+                PeakOperator(graph_, layers_).c_str(),
+                static_cast<unsigned long long>(memory_.model_bytes),
+                static_cast<unsigned long long>(memory_.session_bytes),
+                options_.target.empty() ? "; a target keeps packed weights in the file" : "",
+                options_.row_fed_input ? "" : "; row-fed input saves most of the input");
+  }
+
+  void Report() {
+    report_->arena_bytes = plan_.arena_bytes;
+    report_->total_bytes = memory_.total_bytes;
+    report_->weight_traffic = traffic_;
+    report_->file_bytes = file_.size();
+    std::vector<bool> runs(graph_.ops.size(), false);
+    for (const fb::Step& s : plan_.steps) {
+      if (s.op() >= 0) runs[static_cast<size_t>(s.op())] = true;
+    }
+    const int views = static_cast<int>(std::count(runs.begin(), runs.end(), false));
+    int bands = 0;
+    for (const StreamSegment& s : choice_.segments) bands += s.band > 0;
+    report_->log.push_back(
+        "planned " + Count(static_cast<int>(plan_.steps.size()), "step", "steps") +
+        (views > 0 ? " (" + Count(views, "copy", "copies") + " saved by views)" : "") + ": " +
+        std::to_string(plan_.arena_bytes) + " bytes of activations, layer by layer " +
+        std::to_string(plan_.bound_bytes) + " (" +
+        (bands > 0 ? "streamed by rows in " + Count(bands, "segment", "segments") : plan_.method) +
+        ")");
+    if (!packs_.empty()) {
+      uint64_t bytes = 0;
+      for (const PackedOp& p : packs_) bytes += p.data.size();
+      report_->log.push_back("packed the weights of " +
+                             Count(static_cast<int>(packs_.size()), "operator", "operators") +
+                             " for " + options_.target + ": " + std::to_string(bytes) + " bytes");
     }
   }
-  OCTET_RETURN_IF_ERROR(CheckPlan(*graph, *plan));
-  report->arena_bytes = plan->arena_bytes;
-  std::vector<bool> runs(graph->ops.size(), false);
-  for (const fb::Step& s : plan->steps) runs[static_cast<size_t>(s.op())] = true;
-  const int views = static_cast<int>(std::count(runs.begin(), runs.end(), false));
-  report->log.push_back(
-      "planned " + Count(static_cast<int>(plan->steps.size()), "step", "steps") +
-      (views > 0 ? " (" + Count(views, "copy", "copies") + " saved by views)" : "") + ": " +
-      std::to_string(plan->arena_bytes) + " bytes of activations, layer by layer " +
-      std::to_string(plan->bound_bytes) + " (" + plan->method + ")");
-  if (options.ram_limit != 0) {
-    const uint64_t needed = ArenaWithScratch(*graph, *plan, isa);
-    if (needed > options.ram_limit) {
-      return Fail(OCTET_RAM_LIMIT,
-                  "the arena needs %llu bytes, more than the limit of %llu; the peak is at %s",
-                  static_cast<unsigned long long>(needed),
-                  static_cast<unsigned long long>(options.ram_limit),
-                  PeakOperator(*graph, *plan).c_str());
-    }
-  }
-  return OCTET_OK;
-}
+
+  const ConvertOptions& options_;
+  Graph& graph_;
+  ConvertReport* report_;
+  const char* isa_name_ = "";
+  std::vector<PackedOp> packs_;
+  Plan layers_, plan_;
+  StreamChoice choice_;
+  double traffic_ = 1;
+  std::vector<uint8_t> file_;  // of plan_
+  octet_memory memory_ = {};   // of file_
+};
 
 Status ConvertImpl(const uint8_t* data, size_t size, const ConvertOptions& options,
                    std::vector<uint8_t>* file, ConvertReport* report) {
@@ -181,27 +247,9 @@ Status ConvertImpl(const uint8_t* data, size_t size, const ConvertOptions& optio
                         Count(static_cast<int>(graph.ops.size()), "operator", "operators"));
   if (options.optimize) RunPasses(&graph, &report->log);
   OCTET_RETURN_IF_ERROR(CheckGraph(graph));
-
-  Plan plan;
-  OCTET_RETURN_IF_ERROR(MakePlan(options, &graph, &plan, report));
   graph.metadata["source_sha256"] = Sha256Hex(data, size);
   for (const auto& [key, value] : options.metadata) graph.metadata[key] = value;
-  std::vector<PackedOp> packs;
-  OCTET_RETURN_IF_ERROR(PackForTarget(graph, options.target, &packs));
-  if (!packs.empty()) {
-    uint64_t bytes = 0;
-    for (const PackedOp& p : packs) bytes += p.data.size();
-    report->log.push_back("packed the weights of " +
-                          Count(static_cast<int>(packs.size()), "operator", "operators") + " for " +
-                          options.target + ": " + std::to_string(bytes) + " bytes");
-  }
-  OCTET_RETURN_IF_ERROR(WriteModel(graph, plan, packs, file));
-  report->file_bytes = file->size();
-  if (Status status = CheckLoads(*file); status != OCTET_OK) {
-    PrefixError("the converted model does not load: ");
-    return status;
-  }
-  return OCTET_OK;
+  return Writer(options, &graph, report).Run(file);
 }
 
 // Runs f, turning exceptions of the standard library into statuses.

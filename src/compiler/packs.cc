@@ -64,6 +64,13 @@ Status TargetIsa(const std::string& name, IsaSet* isa) {
               known.c_str());
 }
 
+const char* TargetIsaName(const std::string& target) {
+  for (const Target& t : kTargets) {
+    if (target == t.name) return t.isa;
+  }
+  return "";
+}
+
 Status PackForTarget(const Graph& graph, const std::string& target, std::vector<PackedOp>* packs) {
   packs->clear();
   if (target.empty()) return OCTET_OK;

@@ -14,6 +14,9 @@ namespace octet {
 // this build lacks.
 Status TargetIsa(const std::string& target, IsaSet* isa);
 
+// Its name as OCTET_ISA takes it; "" for "native".
+const char* TargetIsaName(const std::string& target);
+
 // Nothing for the target "".
 Status PackForTarget(const Graph& graph, const std::string& target, std::vector<PackedOp>* packs);
 

@@ -79,12 +79,17 @@ class Checker {
   Status Run() {
     OCTET_RETURN_IF_ERROR(CheckPlaces());
     OCTET_RETURN_IF_ERROR(Contents());
-    for (const int32_t t : g_.inputs) {
-      if (InArena(t)) WriteWhole(t);
+    std::vector<bool> fed(g_.tensors.size(), false);  // its rows come in during the run
+    for (const fb::Step& s : plan_.steps) {
+      if (s.op() < 0) fed[g_.inputs[static_cast<size_t>(-1 - s.op())]] = true;
     }
     for (const int32_t t : g_.inputs) {
-      if (InArena(t)) OCTET_RETURN_IF_ERROR(Read(t, 0, Bytes(t), "input data"));
+      if (InArena(t) && !fed[t]) WriteWhole(t);
     }
+    for (const int32_t t : g_.inputs) {
+      if (InArena(t) && !fed[t]) OCTET_RETURN_IF_ERROR(Read(t, 0, Bytes(t), "input data"));
+    }
+    fed_rows_.assign(g_.inputs.size(), 0);
     next_row_.assign(g_.ops.size(), 0);
     for (size_t s = 0; s < plan_.steps.size(); ++s) {
       OCTET_RETURN_IF_ERROR(Step(s));
@@ -176,6 +181,7 @@ class Checker {
     }
     has_step_.assign(g_.ops.size(), false);
     for (const fb::Step& s : plan_.steps) {
+      if (s.op() < 0 && static_cast<size_t>(-1 - s.op()) < g_.inputs.size()) continue;
       if (s.op() < 0 || static_cast<size_t>(s.op()) >= g_.ops.size()) {
         return Fail(OCTET_INVALID_MODEL, "plan: a step of no operator");
       }
@@ -324,8 +330,28 @@ class Checker {
     return p.offset + at / row % static_cast<uint64_t>(p.ring_rows) * row + at % row;
   }
 
+  // The caller hands over rows of an input.
+  Status Feed(const fb::Step& step) {
+    const size_t input = static_cast<size_t>(-1 - step.op());
+    const int32_t t = g_.inputs[input];
+    const int32_t count = static_cast<int32_t>(RowsOf(t));
+    const int32_t end = step.row_end() < 0 ? count : step.row_end();
+    if (step.row_begin() != fed_rows_[input] || end <= step.row_begin() || end > count ||
+        (Of(t).ring_rows != 0 && end - step.row_begin() > Of(t).ring_rows)) {
+      return Fail(OCTET_INVALID_MODEL, "plan: input %zu is fed wrong rows", input);
+    }
+    const uint64_t row = RowBytes(t);
+    for (int32_t y = step.row_begin(); y < end; ++y) {
+      const uint64_t at = static_cast<uint64_t>(y) * row;
+      shadow_.Write(Address(t, at), {row, t, at});
+    }
+    fed_rows_[input] = end;
+    return OCTET_OK;
+  }
+
   Status Step(size_t index) {
     const fb::Step& step = plan_.steps[index];
+    if (step.op() < 0) return Feed(step);
     const GraphOp& op = g_.ops[step.op()];
     const GraphOpView view(g_, op);
     const OpDef* def = FindOp(op.kind);
@@ -430,6 +456,7 @@ class Checker {
   const Plan& plan_;
   std::vector<bool> has_step_;
   std::vector<int32_t> next_row_;  // of each operator; -1: done
+  std::vector<int32_t> fed_rows_;  // of each graph input
   std::vector<std::vector<Part>> contents_;
   Shadow shadow_;
 };

@@ -38,7 +38,8 @@ struct StreamPlanner::Impl {
   };
   std::vector<std::vector<Candidate>> by_end;  // candidates that end before operator i, by i
 
-  explicit Impl(const Graph& g, IsaSet isa) : graph(g), model(MakeStreamModel(g, isa)) {
+  Impl(const Graph& g, IsaSet isa, bool row_fed)
+      : graph(g), model(MakeStreamModel(g, isa, row_fed)) {
     count = static_cast<int32_t>(model.ops.size());
     by_end.resize(static_cast<size_t>(count) + 1);
     for (int32_t begin = 0; begin < count; ++begin) {
@@ -78,11 +79,7 @@ struct StreamPlanner::Impl {
     const int32_t n = static_cast<int32_t>(steps.size());
     Cost cost;
     cost.traffic = 0;
-    uint64_t scratch = 0;
-    for (const StreamStep& s : steps) {
-      cost.traffic += model.ops[s.op].weight_bytes + kStepCharge;
-      scratch = std::max(scratch, model.ops[s.op].scratch_bytes);
-    }
+    for (const StreamStep& s : steps) cost.traffic += model.ops[s.op].weight_bytes + kStepCharge;
     std::vector<int64_t> change(static_cast<size_t>(n) + 1, 0);
     std::vector<int64_t> boundary(static_cast<size_t>(n) + 1, 0);  // of whole tensors, by step
     int64_t inputs = 0, outputs = 0, rings = 0;
@@ -122,15 +119,22 @@ struct StreamPlanner::Impl {
     }
     cost.drift = static_cast<uint64_t>(most_held - inputs);
     int64_t live = 0, peak = 0;
-    for (int32_t i = 0; i < n; ++i) peak = std::max(peak, live += change[static_cast<size_t>(i)]);
-    const uint64_t others = scratch + Bystanders(segment, rows.lives);
+    uint64_t most_scratch = 0;
+    for (int32_t i = 0; i < n; ++i) {
+      const uint64_t scratch = model.ops[steps[static_cast<size_t>(i)].op].scratch_bytes;
+      live += change[static_cast<size_t>(i)];
+      peak = std::max(peak, live + static_cast<int64_t>(scratch));
+      most_scratch = std::max(most_scratch, scratch);
+    }
+    const uint64_t others = Bystanders(segment, rows.lives);
     cost.live = static_cast<uint64_t>(peak) + others;
-    cost.apart = static_cast<uint64_t>(inputs + outputs + rings) + others;
+    cost.apart = static_cast<uint64_t>(inputs + outputs + rings) + most_scratch + others;
     return cost;
   }
 };
 
-StreamPlanner::StreamPlanner(const Graph& graph, IsaSet isa) : impl_(new Impl(graph, isa)) {}
+StreamPlanner::StreamPlanner(const Graph& graph, IsaSet isa, bool row_fed)
+    : impl_(new Impl(graph, isa, row_fed)) {}
 StreamPlanner::~StreamPlanner() { delete impl_; }
 
 bool StreamPlanner::Choose(uint64_t limit, double drift_price, StreamChoice* choice) const {

@@ -36,7 +36,8 @@ struct StreamChoice {
 class StreamPlanner {
  public:
   // `isa` tells the scratch of the kernels that will run. The graph must outlive the planner.
-  StreamPlanner(const Graph& graph, IsaSet isa);
+  // row_fed: see ConvertOptions::row_fed_input.
+  StreamPlanner(const Graph& graph, IsaSet isa, bool row_fed);
   ~StreamPlanner();
   StreamPlanner(const StreamPlanner&) = delete;
   StreamPlanner& operator=(const StreamPlanner&) = delete;

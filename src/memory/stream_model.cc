@@ -43,7 +43,7 @@ void FindRows(const OpView& view, const OpDef& def, const Graph& g, const GraphO
 
 }  // namespace
 
-StreamModel MakeStreamModel(const Graph& g, IsaSet isa) {
+StreamModel MakeStreamModel(const Graph& g, IsaSet isa, bool row_fed) {
   StreamModel m;
   m.views = FindViews(g, kAllViews);
   m.storages.resize(g.tensors.size());
@@ -63,6 +63,22 @@ StreamModel MakeStreamModel(const Graph& g, IsaSet isa) {
   for (int32_t t : g.inputs) m.storages[m.views.root[t]].is_input = true;
   for (int32_t t : g.outputs) {
     if (InArena(g, t)) m.storages[m.views.root[t]].is_output = true;
+  }
+  for (size_t i = 0; row_fed && i < g.inputs.size(); ++i) {
+    const int32_t t = g.inputs[i];
+    StreamStorage& storage = m.storages[t];
+    if (m.views.root[t] != t || !storage.single || storage.is_output ||
+        g.tensors[t].shape.size() != 4 || g.tensors[t].shape[0] != 1) {
+      continue;
+    }
+    StreamOp feed;
+    feed.op = -1 - static_cast<int32_t>(i);
+    feed.outputs = {t};
+    feed.rows = storage.rows;
+    feed.by_rows = true;
+    storage.is_input = false;
+    storage.first_op = storage.last_op = static_cast<int32_t>(m.ops.size());
+    m.ops.push_back(feed);
   }
   for (size_t i = 0; i < g.ops.size(); ++i) {
     if (m.views.elided[i]) continue;

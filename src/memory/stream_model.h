@@ -17,7 +17,7 @@ struct StreamInput {
 };
 
 struct StreamOp {
-  int32_t op = -1;                  // in the graph
+  int32_t op = 0;                   // in the graph; -1 - i: rows of input i come in
   std::vector<StreamInput> inputs;  // in the arena
   std::vector<int32_t> outputs;     // storages
   int32_t rows = 1;                 // of output 0
@@ -45,7 +45,8 @@ struct StreamModel {
   std::vector<StreamStorage> storages;  // by root tensor
 };
 
-StreamModel MakeStreamModel(const Graph& graph, IsaSet isa);
+// row_fed: image inputs come in by rows, from a StreamOp of their own (op = -1 - index of the input).
+StreamModel MakeStreamModel(const Graph& graph, IsaSet isa, bool row_fed);
 
 struct StreamStep {
   int32_t op = 0;  // StreamOp

@@ -237,20 +237,20 @@ void PlaceStream(const Graph& g, const StreamModel& m, const std::vector<StreamS
   std::vector<Scratch> scratches;
   for (const StreamSegment& segment : segments) {
     const std::vector<StreamStep> more = SegmentSteps(m, segment);
-    uint64_t bytes = 0;
+    Thing scratch;  // as much at a time as the step needs
+    scratch.alignment = 64;
+    const int32_t first = static_cast<int32_t>(steps.size());
     for (const StreamStep& s : more) {
-      bytes = std::max(bytes, m.ops[s.op].scratch_bytes);
+      const int64_t bytes = static_cast<int64_t>(m.ops[s.op].scratch_bytes);
+      const int32_t at = first + static_cast<int32_t>(&s - more.data());
+      if (bytes > 0) scratch.pieces.push_back({0, bytes, at, at});
+      scratch.bytes = std::max(scratch.bytes, bytes);
       const int32_t op = m.ops[s.op].op;
       plan->steps.push_back(segment.band > 0 ? fb::Step(op, s.begin, s.end) : fb::Step(op, 0, -1));
     }
-    if (bytes > 0) {
-      Thing t;
-      t.bytes = static_cast<int64_t>(bytes);
-      t.alignment = 64;
-      const int32_t first = static_cast<int32_t>(steps.size());
-      t.pieces.push_back({0, t.bytes, first, first + static_cast<int32_t>(more.size()) - 1});
+    if (scratch.bytes > 0) {
       scratches.push_back({segment.begin, segment.end, things.size()});
-      things.push_back(t);
+      things.push_back(std::move(scratch));
     }
     steps.insert(steps.end(), more.begin(), more.end());
   }
@@ -320,8 +320,7 @@ void PlaceStream(const Graph& g, const StreamModel& m, const std::vector<StreamS
   for (const Scratch& s : scratches) {
     for (int32_t i = s.begin; i < s.end; ++i) {
       if (m.ops[i].scratch_bytes == 0) continue;
-      plan->scratch[m.ops[i].op] = {static_cast<uint64_t>(bases[s.thing]),
-                                    static_cast<uint64_t>(things[s.thing].bytes)};
+      plan->scratch[m.ops[i].op] = {static_cast<uint64_t>(bases[s.thing]), m.ops[i].scratch_bytes};
     }
   }
 }

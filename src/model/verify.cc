@@ -207,8 +207,8 @@ Status VerifyModel(const fb::Model& file, const octet_allocator& allocator, Tens
     OCTET_REQUIRE(t >= 0 && static_cast<uint32_t>(t) < tensor_count,
                   "model input: tensor %d does not exist", t);
     const fb::Tensor& tensor = *file.tensors()->Get(static_cast<uint32_t>(t));
-    OCTET_REQUIRE(tensor.place() == fb::Place::ARENA && tensor.ring_rows() == 0,
-                  "model input \"%s\" is not a whole tensor in the arena", NameOf(tensor));
+    OCTET_REQUIRE(tensor.place() == fb::Place::ARENA, "model input \"%s\" is not in the arena",
+                  NameOf(tensor));
   }
   for (int32_t t : *file.outputs()) {
     OCTET_REQUIRE(t >= 0 && static_cast<uint32_t>(t) < tensor_count,

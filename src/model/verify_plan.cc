@@ -29,6 +29,8 @@ struct Window {
   uint64_t row_bytes = 0;
   int64_t last_read = -1;   // step; by anyone in the family
   int64_t last_write = -1;  // step
+  bool fed = false;         // a model input whose rows come in during the run
+  int32_t fed_rows = 0;
 
   bool empty() const { return begin >= end; }
   bool whole() const { return begin == 0 && end == rows; }
@@ -63,11 +65,15 @@ class PlanVerifier {
                     "the scratch of operator %u lies outside the arena", i);
     }
     for (int32_t t : *file_.inputs()) {
+      if (windows_[t].fed) continue;
+      OCTET_REQUIRE(windows_[t].ring == 0, "model input \"%s\" is a ring that nobody fills",
+                    name(t));
       OCTET_RETURN_IF_ERROR(CheckWork());
       Write(t, {0, windows_[t].rows});
     }
     for (int32_t t : *file_.inputs()) {
-      OCTET_REQUIRE(windows_[t].whole(), "two model inputs overlap in the arena");
+      OCTET_REQUIRE(windows_[t].fed || windows_[t].whole(),
+                    "two model inputs overlap in the arena");
     }
     const uint32_t step_count = file_.steps()->size();
     for (uint32_t s = 0; s < step_count; ++s) {
@@ -120,7 +126,20 @@ class PlanVerifier {
                   "the memory plan is too long: %u steps over %d tensors", step_count, count_);
     for (uint32_t s = 0; s < step_count; ++s) {
       const fb::Step& step = *file_.steps()->Get(s);
-      OCTET_REQUIRE(step.op() >= 0 && static_cast<uint32_t>(step.op()) < file_.operators()->size(),
+      if (step.op() < 0) {
+        const int64_t input = -1 - int64_t{step.op()};
+        OCTET_REQUIRE(input < static_cast<int64_t>(file_.inputs()->size()),
+                      "step %u feeds input %lld, which does not exist", s,
+                      static_cast<long long>(input));
+        const int32_t t = file_.inputs()->Get(static_cast<uint32_t>(input));
+        const auto* shape = tensor(t).shape();
+        OCTET_REQUIRE(shape != nullptr && shape->size() == 4 && shape->Get(0) == 1 && root(t) == t,
+                      "step %u feeds input %lld by rows, which is no image", s,
+                      static_cast<long long>(input));
+        windows_[t].fed = true;
+        continue;
+      }
+      OCTET_REQUIRE(static_cast<uint32_t>(step.op()) < file_.operators()->size(),
                     "step %u runs operator %d, which does not exist", s, step.op());
       const auto& inputs = *file_.operators()->Get(static_cast<uint32_t>(step.op()))->inputs();
       work_ += inputs.size();
@@ -225,8 +244,22 @@ class PlanVerifier {
     return covered >= end;
   }
 
+  Status ReplayFeed(const fb::Step& step) {
+    const int32_t t = file_.inputs()->Get(static_cast<uint32_t>(-1 - step.op()));
+    Window& w = windows_[t];
+    const bool whole = step.row_begin() == 0 && step.row_end() == -1;
+    const RowRange rows = whole ? RowRange{0, w.rows} : RowRange{step.row_begin(), step.row_end()};
+    OCTET_REQUIRE(rows.begin == w.fed_rows && rows.end > rows.begin && rows.end <= w.rows,
+                  "rows %d to %d of input \"%s\" come in after %d", rows.begin, rows.end, name(t),
+                  w.fed_rows);
+    w.fed_rows = rows.end;
+    Write(t, rows);
+    return OCTET_OK;
+  }
+
   Status Replay(uint32_t s) {
     const fb::Step& step = *file_.steps()->Get(s);
+    if (step.op() < 0) return ReplayFeed(step);
     const fb::Operator& op = *file_.operators()->Get(static_cast<uint32_t>(step.op()));
     const OpDef& def = *FindOp(op.kind());
     const FileOpView op_view(file_, step.op(), tensors_, pointers_);
@@ -248,6 +281,7 @@ class PlanVerifier {
     OCTET_REQUIRE(!by_rows || (def.input_rows != nullptr && op.outputs()->size() == 1),
                   "operator %d cannot run by rows", step.op());
 
+    const Bytes scratch{op.scratch_offset(), op.scratch_offset() + op.scratch_bytes()};
     const uint32_t in_place = def.in_place != nullptr ? def.in_place(view) : 0;
     for (uint32_t i = 0; i < op.inputs()->size(); ++i) {
       const int32_t in = op.inputs()->Get(i);
@@ -259,6 +293,8 @@ class PlanVerifier {
       OCTET_REQUIRE(stated || !by_rows, "operator %d cannot run by rows", step.op());
       OCTET_REQUIRE(needed.begin >= 0 && needed.end <= windows_[in].rows,
                     "operator %d reads rows that do not exist", step.op());
+      OCTET_REQUIRE(op.scratch_bytes() == 0 || !Meets(in, needed, scratch),
+                    "the scratch of operator %d lies over its input \"%s\"", step.op(), name(in));
       const bool holds = Holds(in, needed);
       OCTET_RETURN_IF_ERROR(CheckWork());
       OCTET_REQUIRE(holds, "rows %d to %d of \"%s\" are not there for operator %d", needed.begin,
@@ -273,15 +309,9 @@ class PlanVerifier {
         }
       }
     }
-    const Bytes scratch{op.scratch_offset(), op.scratch_offset() + op.scratch_bytes()};
     if (op.scratch_bytes() > 0) {
-      for (uint32_t i = 0; i < op.inputs()->size(); ++i) {
-        const int32_t in = op.inputs()->Get(i);
-        OCTET_REQUIRE(!in_arena(in) || !Stored(in).meets(scratch),
-                      "the scratch of operator %d lies over its input \"%s\"", step.op(), name(in));
-      }
       for (int32_t t : *op.outputs()) {
-        OCTET_REQUIRE(!Stored(t).meets(scratch),
+        OCTET_REQUIRE(!Meets(t, t == out ? rows : RowRange{0, windows_[t].rows}, scratch),
                       "the scratch of operator %d lies over its output \"%s\"", step.op(), name(t));
       }
       for (int32_t t = 0; t < count_; ++t) {
@@ -317,8 +347,14 @@ class PlanVerifier {
     return OCTET_OK;
   }
 
-  Bytes Stored(int32_t t) const {
-    return {tensor(t).offset(), tensor(t).offset() + StoredBytes(tensor(t))};
+  // Do rows of a tensor lie in these bytes?
+  bool Meets(int32_t t, RowRange rows, const Bytes& bytes) const {
+    Bytes ranges[2];
+    const int n = Ranges(t, rows, ranges);
+    for (int i = 0; i < n; ++i) {
+      if (ranges[i].meets(bytes)) return true;
+    }
+    return false;
   }
 
   // The rows of an output that a step writes: only the first is ever computed in parts.

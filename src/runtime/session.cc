@@ -67,6 +67,31 @@ void CallBack(const octet_session& session, size_t step, const fb::Step& s) {
   }
 }
 
+// Rows of a model input come from the caller.
+Status FeedRows(const octet_session& session, const fb::Step& step) {
+  const size_t input = static_cast<size_t>(-1 - step.op());
+  if (session.row_source == nullptr) {
+    return Fail(OCTET_INVALID_ARGUMENT,
+                "input %zu comes row by row: call octet_session_set_row_source first", input);
+  }
+  const fb::Model& file = *session.model->file;
+  const fb::Tensor& tensor =
+      *file.tensors()->Get(static_cast<uint32_t>(file.inputs()->Get(static_cast<uint32_t>(input))));
+  const int32_t height = tensor.shape()->Get(1);
+  const size_t row_bytes = TypeBytes(tensor.type()) * static_cast<size_t>(tensor.shape()->Get(2)) *
+                           static_cast<size_t>(tensor.shape()->Get(3));
+  const int32_t end = step.row_end() < 0 ? height : step.row_end();
+  for (int32_t y = step.row_begin(); y < end; ++y) {
+    const int32_t slot = tensor.ring_rows() > 0 ? y % tensor.ring_rows() : y;
+    uint8_t* data = session.arena + tensor.offset() + static_cast<size_t>(slot) * row_bytes;
+    const Status status = session.row_source(session.row_source_context, input, y, data, row_bytes);
+    if (status != OCTET_OK) {
+      return Fail(status, "the row source failed at row %d of input %zu", y, input);
+    }
+  }
+  return OCTET_OK;
+}
+
 }  // namespace
 
 Status SessionMemory(const octet_model& model, const octet_session_options& options,
@@ -164,8 +189,13 @@ Status RunSession(octet_session* session) {
   context.threads = session->threads;
   for (uint32_t i = 0; i < count; ++i) {
     const fb::Step& step = *steps.Get(i);
-    const BoundOp& op = model.ops[step.op()];
     const uint64_t begin = session->times != nullptr ? Now() : 0;
+    if (step.op() < 0) {
+      OCTET_RETURN_IF_ERROR(FeedRows(*session, step));
+      if (session->times != nullptr) session->times[i] = Now() - begin;
+      continue;
+    }
+    const BoundOp& op = model.ops[step.op()];
     const uint32_t operands = uint32_t{op.input_count} + op.output_count;
     for (uint32_t j = 0; j < operands; ++j) {
       session->buffers[j] = Resolve(*session, op.slots[j]);
@@ -216,6 +246,15 @@ uint8_t* TensorData(const octet_session& session, const fb::Tensor& t) {
   }
 }
 
+bool IsFedByRows(const fb::Model& file, const fb::Tensor* tensor) {
+  for (const fb::Step* step : *file.steps()) {
+    if (step->op() >= 0) continue;
+    const int32_t input = file.inputs()->Get(static_cast<uint32_t>(-1 - step->op()));
+    if (file.tensors()->Get(static_cast<uint32_t>(input)) == tensor) return true;
+  }
+  return false;
+}
+
 void FillTensorInfo(const fb::Model& file, const fb::Tensor& tensor, octet_tensor_info* info) {
   const TensorView view = ViewTensor(file, tensor);
   octet_tensor_info filled = {};
@@ -227,6 +266,7 @@ void FillTensorInfo(const fb::Model& file, const fb::Tensor& tensor, octet_tenso
   filled.bytes = view.bytes();
   filled.scale = view.scale();
   filled.zero_point = view.zero_point;
+  filled.by_rows = IsFedByRows(file, &tensor);
   *info = filled;
 }
 

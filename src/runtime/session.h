@@ -30,6 +30,8 @@ struct octet_session {
   pthreadpool* own_pool;
   octet::Buffer* buffers;  // max_operands
   uint64_t* times;         // nanoseconds a step, or null
+  octet_row_source row_source;
+  void* row_source_context;
   octet_tensor_callback callback;
   void* callback_context;
 };
@@ -46,6 +48,9 @@ void ResetState(octet_session* session);
 
 // Address of a tensor that lives in the arena, the state or the file.
 uint8_t* TensorData(const octet_session& session, const fb::Tensor& tensor);
+
+// Whether steps ask the caller for the rows of this model input.
+bool IsFedByRows(const fb::Model& file, const fb::Tensor* tensor);
 
 void FillTensorInfo(const fb::Model& file, const fb::Tensor& tensor, octet_tensor_info* info);
 
