@@ -10,7 +10,11 @@
 #include "kernels/common/requant_avx2.h"
 #include "kernels/common/x86_intrinsics.h"
 
+// The name of a kernel of these instruction sets.
+#define OCTET_KERNEL(base) base##Avx2
+
 #define OCTET_INLINE static inline __attribute__((always_inline))
+#define OCTET_MEMBER inline __attribute__((always_inline))
 
 namespace octet {
 namespace {
@@ -40,9 +44,82 @@ OCTET_INLINE void StorePart(void* p, VecI v, size_t n) {
 OCTET_INLINE VecI LoadS8(const int8_t* p) {
   return _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
 }
+// n <= kLanes of them; the rest is zero.
+OCTET_INLINE VecI LoadS8Part(const int8_t* p, size_t n) {
+  if (n == kLanes) return LoadS8(p);
+  uint64_t bytes = 0;
+  uint32_t part = 0;
+  uint16_t pair = 0;
+  if (n & 1) bytes = static_cast<uint8_t>(p[n - 1]);
+  if (n & 2) std::memcpy(&pair, p + (n & 4), 2), bytes = bytes << 16 | pair;
+  if (n & 4) std::memcpy(&part, p, 4), bytes = bytes << 32 | part;
+  return _mm256_cvtepi8_epi32(_mm_cvtsi64_si128(static_cast<int64_t>(bytes)));
+}
+// n <= kLanes int32, saturated.
+OCTET_INLINE void StoreS8Part(int8_t* p, VecI v, size_t n) {
+  __m128i x = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  x = _mm_packs_epi16(x, x);
+  if (n == kLanes) return _mm_storel_epi64(reinterpret_cast<__m128i*>(p), x);
+  uint64_t bytes = static_cast<uint64_t>(_mm_cvtsi128_si64(x));
+  if (n & 4) std::memcpy(p, &bytes, 4), bytes >>= 32, p += 4;
+  if (n & 2) std::memcpy(p, &bytes, 2), bytes >>= 16, p += 2;
+  if (n & 1) *p = static_cast<int8_t>(bytes);
+}
+OCTET_INLINE void StoreS16Part(int16_t* p, VecI v, size_t n) {
+  alignas(16) int16_t block[kLanes];
+  _mm_store_si128(reinterpret_cast<__m128i*>(block),
+                  _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)));
+  std::memcpy(p, block, n * 2);
+}
 OCTET_INLINE VecI LoadI32(const int32_t* p) { return LoadBytes(p); }
 OCTET_INLINE void StoreI32(int32_t* p, VecI v) { StoreBytes(p, v); }
 OCTET_INLINE VecF LoadF32(const float* p) { return _mm256_loadu_ps(p); }
+
+OCTET_INLINE void StoreF32(float* p, VecF v) { _mm256_storeu_ps(p, v); }
+// n <= kLanes of them; the rest is zero.
+OCTET_INLINE VecI FirstLanes(size_t n) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int32_t>(n)),
+                            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+OCTET_INLINE VecF LoadF32Part(const float* p, size_t n) {
+  return _mm256_maskload_ps(p, FirstLanes(n));
+}
+OCTET_INLINE void StoreF32Part(float* p, VecF v, size_t n) {
+  _mm256_maskstore_ps(p, FirstLanes(n), v);
+}
+
+// kBytes / 2 bytes, as int16; sums of those; each half of int16 as int32.
+OCTET_INLINE VecI LoadS8AsI16(const int8_t* p) {
+  return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+// n <= kLanes int16, as int32; the rest is zero.
+OCTET_INLINE VecI LoadS16Part(const int16_t* p, size_t n) {
+  alignas(16) int16_t block[kLanes] = {};
+  std::memcpy(block, p, n * 2);
+  return _mm256_cvtepi16_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(block)));
+}
+OCTET_INLINE VecI SetI16(int32_t x) { return _mm256_set1_epi16(static_cast<int16_t>(x)); }
+OCTET_INLINE VecI SubI16(VecI a, VecI b) { return _mm256_sub_epi16(a, b); }
+// a0 * b0 + a1 * b1 of neighbouring int16, as int32.
+OCTET_INLINE VecI MulPairs(VecI a, VecI b) { return _mm256_madd_epi16(a, b); }
+OCTET_INLINE int32_t SumLanes(VecI a) {
+  __m128i x = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+  x = _mm_add_epi32(x, _mm_shuffle_epi32(x, 0x4E));
+  x = _mm_add_epi32(x, _mm_shuffle_epi32(x, 0xB1));
+  return _mm_cvtsi128_si32(x);
+}
+OCTET_INLINE int64_t SumLanes64(VecI a) {
+  const __m256i pairs = _mm256_add_epi64(_mm256_cvtepi32_epi64(_mm256_castsi256_si128(a)),
+                                         _mm256_cvtepi32_epi64(_mm256_extracti128_si256(a, 1)));
+  const __m128i x =
+      _mm_add_epi64(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
+  return _mm_cvtsi128_si64(_mm_add_epi64(x, _mm_unpackhi_epi64(x, x)));
+}
+OCTET_INLINE VecI AddI16(VecI a, VecI b) { return _mm256_add_epi16(a, b); }
+OCTET_INLINE VecI FirstI16AsI32(VecI a) { return _mm256_cvtepi16_epi32(_mm256_castsi256_si128(a)); }
+OCTET_INLINE VecI LastI16AsI32(VecI a) {
+  return _mm256_cvtepi16_epi32(_mm256_extracti128_si256(a, 1));
+}
 
 OCTET_INLINE VecI SetI8(int32_t x) { return _mm256_set1_epi8(static_cast<char>(x)); }
 OCTET_INLINE VecI SetI32(int32_t x) { return _mm256_set1_epi32(x); }
@@ -65,6 +142,25 @@ OCTET_INLINE VecI ShiftRight(VecI a) {
   return _mm256_srai_epi32(a, kShift);
 }
 
+template <int kShift>
+OCTET_INLINE VecI ShiftRightLogical(VecI a) {
+  return _mm256_srli_epi32(a, kShift);
+}
+OCTET_INLINE VecI And(VecI a, VecI b) { return _mm256_and_si256(a, b); }
+OCTET_INLINE VecI Xor(VecI a, VecI b) { return _mm256_xor_si256(a, b); }
+// b where a is negative, else c.
+OCTET_INLINE VecI WhereNegative(VecI a, VecI b, VecI c) {
+  return _mm256_blendv_epi8(c, b, _mm256_srai_epi32(a, 31));
+}
+
+// The first n <= kLanes lanes of a, the others of b.
+OCTET_INLINE VecI FirstOr(VecI a, size_t n, VecI b) {
+  return _mm256_blendv_epi8(b, a, FirstLanes(n));
+}
+OCTET_INLINE VecI Gather(const int32_t* table, VecI index) {
+  return _mm256_i32gather_epi32(table, index, 4);
+}
+
 OCTET_INLINE VecF ToFloat(VecI a) { return _mm256_cvtepi32_ps(a); }
 OCTET_INLINE VecI Round(VecF a) { return _mm256_cvtps_epi32(a); }      // to nearest even
 OCTET_INLINE VecI Truncate(VecF a) { return _mm256_cvttps_epi32(a); }  // toward zero
@@ -74,9 +170,31 @@ OCTET_INLINE VecF MulF32(VecF a, VecF b) { return _mm256_mul_ps(a, b); }
 OCTET_INLINE VecF DivF32(VecF a, VecF b) { return _mm256_div_ps(a, b); }
 OCTET_INLINE VecF Fma(VecF a, VecF b, VecF c) { return _mm256_fmadd_ps(a, b, c); }
 
+OCTET_INLINE VecF MinF32(VecF a, VecF b) { return _mm256_min_ps(a, b); }
+OCTET_INLINE VecF MaxF32(VecF a, VecF b) { return _mm256_max_ps(a, b); }
+OCTET_INLINE VecF NanToZero(VecF a) { return _mm256_and_ps(a, _mm256_cmp_ps(a, a, _CMP_ORD_Q)); }
+// |magnitude| with the sign of a.
+OCTET_INLINE VecF WithSign(VecF magnitude, VecF a) {
+  return _mm256_or_ps(magnitude, _mm256_and_ps(a, _mm256_set1_ps(-0.0f)));
+}
+
 OCTET_INLINE VecI RequantInteger(VecI acc, VecI multiplier, VecI shift) {
   return RequantInteger256(acc, multiplier, shift);
 }
+
+// 16.16 fixed point (requant_fixed.h), where RequantFixedHolds.
+struct RequantFixed {
+  VecF scale, offset;
+  VecI bias;
+
+  explicit RequantFixed(const RequantFixedChannel& c)
+      : scale(_mm256_set1_ps(c.scale)),
+        offset(_mm256_set1_ps(c.offset)),
+        bias(_mm256_cvtps_epi32(_mm256_set1_ps(c.bias))) {}
+  OCTET_MEMBER VecI operator()(VecI acc) const {
+    return RequantSigned256(acc, scale, bias, offset);
+  }
+};
 
 // Four vectors of int32, saturated to a block of bytes in order.
 OCTET_INLINE VecI PackS8(VecI a, VecI b, VecI c, VecI d) {

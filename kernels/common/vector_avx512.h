@@ -9,7 +9,11 @@
 #include "kernels/common/requant_avx512.h"
 #include "kernels/common/x86_intrinsics.h"
 
+// The name of a kernel of these instruction sets.
+#define OCTET_KERNEL(base) base##Avx512Vnni
+
 #define OCTET_INLINE static inline __attribute__((always_inline))
+#define OCTET_MEMBER inline __attribute__((always_inline))
 
 namespace octet {
 namespace {
@@ -35,9 +39,56 @@ OCTET_INLINE void StorePart(void* p, VecI v, size_t n) {
 OCTET_INLINE VecI LoadS8(const int8_t* p) {
   return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 }
+OCTET_INLINE __mmask16 FirstLanes(size_t n) {  // n <= kLanes
+  return static_cast<__mmask16>((uint32_t{1} << n) - 1);
+}
+// n <= kLanes of them; the rest is zero.
+OCTET_INLINE VecI LoadS8Part(const int8_t* p, size_t n) {
+  return _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(FirstLanes(n), p));
+}
+// n <= kLanes int32, saturated.
+OCTET_INLINE void StoreS8Part(int8_t* p, VecI v, size_t n) {
+  _mm_mask_storeu_epi8(p, FirstLanes(n), _mm512_cvtsepi32_epi8(v));
+}
+OCTET_INLINE void StoreS16Part(int16_t* p, VecI v, size_t n) {
+  _mm256_mask_storeu_epi16(p, FirstLanes(n), _mm512_cvtsepi32_epi16(v));
+}
 OCTET_INLINE VecI LoadI32(const int32_t* p) { return _mm512_loadu_si512(p); }
 OCTET_INLINE void StoreI32(int32_t* p, VecI v) { _mm512_storeu_si512(p, v); }
 OCTET_INLINE VecF LoadF32(const float* p) { return _mm512_loadu_ps(p); }
+
+OCTET_INLINE void StoreF32(float* p, VecF v) { _mm512_storeu_ps(p, v); }
+// n <= kLanes of them; the rest is zero.
+OCTET_INLINE VecF LoadF32Part(const float* p, size_t n) {
+  return _mm512_maskz_loadu_ps(FirstLanes(n), p);
+}
+OCTET_INLINE void StoreF32Part(float* p, VecF v, size_t n) {
+  _mm512_mask_storeu_ps(p, FirstLanes(n), v);
+}
+
+// kBytes / 2 bytes, as int16; sums of those; each half of int16 as int32.
+OCTET_INLINE VecI LoadS8AsI16(const int8_t* p) {
+  return _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+// n <= kLanes int16, as int32; the rest is zero.
+OCTET_INLINE VecI LoadS16Part(const int16_t* p, size_t n) {
+  return _mm512_cvtepi16_epi32(_mm256_maskz_loadu_epi16(FirstLanes(n), p));
+}
+OCTET_INLINE VecI SetI16(int32_t x) { return _mm512_set1_epi16(static_cast<int16_t>(x)); }
+OCTET_INLINE VecI SubI16(VecI a, VecI b) { return _mm512_sub_epi16(a, b); }
+// a0 * b0 + a1 * b1 of neighbouring int16, as int32.
+OCTET_INLINE VecI MulPairs(VecI a, VecI b) { return _mm512_madd_epi16(a, b); }
+OCTET_INLINE int32_t SumLanes(VecI a) { return _mm512_reduce_add_epi32(a); }
+OCTET_INLINE int64_t SumLanes64(VecI a) {
+  return _mm512_reduce_add_epi64(
+      _mm512_add_epi64(_mm512_cvtepi32_epi64(_mm512_castsi512_si256(a)),
+                       _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(a, 1))));
+}
+OCTET_INLINE VecI AddI16(VecI a, VecI b) { return _mm512_add_epi16(a, b); }
+OCTET_INLINE VecI FirstI16AsI32(VecI a) { return _mm512_cvtepi16_epi32(_mm512_castsi512_si256(a)); }
+OCTET_INLINE VecI LastI16AsI32(VecI a) {
+  return _mm512_cvtepi16_epi32(_mm512_extracti64x4_epi64(a, 1));
+}
 
 OCTET_INLINE VecI SetI8(int32_t x) { return _mm512_set1_epi8(static_cast<char>(x)); }
 OCTET_INLINE VecI SetI32(int32_t x) { return _mm512_set1_epi32(x); }
@@ -60,6 +111,25 @@ OCTET_INLINE VecI ShiftRight(VecI a) {
   return _mm512_srai_epi32(a, kShift);
 }
 
+template <int kShift>
+OCTET_INLINE VecI ShiftRightLogical(VecI a) {
+  return _mm512_srli_epi32(a, kShift);
+}
+OCTET_INLINE VecI And(VecI a, VecI b) { return _mm512_and_si512(a, b); }
+OCTET_INLINE VecI Xor(VecI a, VecI b) { return _mm512_xor_si512(a, b); }
+// b where a is negative, else c.
+OCTET_INLINE VecI WhereNegative(VecI a, VecI b, VecI c) {
+  return _mm512_mask_blend_epi32(_mm512_movepi32_mask(a), c, b);
+}
+
+// The first n <= kLanes lanes of a, the others of b.
+OCTET_INLINE VecI FirstOr(VecI a, size_t n, VecI b) {
+  return _mm512_mask_blend_epi32(FirstLanes(n), b, a);
+}
+OCTET_INLINE VecI Gather(const int32_t* table, VecI index) {
+  return _mm512_i32gather_epi32(index, table, 4);
+}
+
 OCTET_INLINE VecF ToFloat(VecI a) { return _mm512_cvtepi32_ps(a); }
 OCTET_INLINE VecI Round(VecF a) { return _mm512_cvtps_epi32(a); }      // to nearest even
 OCTET_INLINE VecI Truncate(VecF a) { return _mm512_cvttps_epi32(a); }  // toward zero
@@ -69,9 +139,33 @@ OCTET_INLINE VecF MulF32(VecF a, VecF b) { return _mm512_mul_ps(a, b); }
 OCTET_INLINE VecF DivF32(VecF a, VecF b) { return _mm512_div_ps(a, b); }
 OCTET_INLINE VecF Fma(VecF a, VecF b, VecF c) { return _mm512_fmadd_ps(a, b, c); }
 
+OCTET_INLINE VecF MinF32(VecF a, VecF b) { return _mm512_min_ps(a, b); }
+OCTET_INLINE VecF MaxF32(VecF a, VecF b) { return _mm512_max_ps(a, b); }
+OCTET_INLINE VecF NanToZero(VecF a) {
+  return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, a, _CMP_ORD_Q), a);
+}
+// |magnitude| with the sign of a.
+OCTET_INLINE VecF WithSign(VecF magnitude, VecF a) {
+  return _mm512_or_ps(magnitude, _mm512_and_ps(a, _mm512_set1_ps(-0.0f)));
+}
+
 OCTET_INLINE VecI RequantInteger(VecI acc, VecI multiplier, VecI shift) {
   return RequantInteger512(acc, multiplier, shift);
 }
+
+// 16.16 fixed point (requant_fixed.h), where RequantFixedHolds.
+struct RequantFixed {
+  VecF scale, bias;
+  VecI offset;
+
+  explicit RequantFixed(const RequantFixedChannel& c)
+      : scale(_mm512_set1_ps(c.scale)),
+        bias(_mm512_set1_ps(c.bias)),
+        offset(_mm512_set1_epi32(static_cast<int32_t>(c.offset))) {}
+  OCTET_MEMBER VecI operator()(VecI acc) const {
+    return RequantSigned512(acc, scale, bias, offset);
+  }
+};
 
 // Four vectors of int32, saturated to a block of bytes in order.
 OCTET_INLINE VecI PackS8(VecI a, VecI b, VecI c, VecI d) {

@@ -48,9 +48,10 @@ struct ResizeBilinearKernel {
 
 Span<const ResizeBilinearKernel> ResizeBilinearTable();
 
-void S8ResizeBilinearRef(const ResizeBilinearRow& row);
-void S16ResizeBilinearRef(const ResizeBilinearRow& row);
-void U8ResizeBilinearRef(const ResizeBilinearRow& row);
-void F32ResizeBilinearRef(const ResizeBilinearRow& row);
+// Declarations and table come from the rows of resize_bilinear_table.inc.
+#define OCTET_RESIZE_BILINEAR(function, name, isa, kind) \
+  void function(const ResizeBilinearRow& row);
+#include "kernels/resize_bilinear/resize_bilinear_table.inc"
+#undef OCTET_RESIZE_BILINEAR
 
 }  // namespace octet

@@ -4,10 +4,10 @@ namespace octet {
 
 Span<const ResizeBilinearKernel> ResizeBilinearTable() {
   static constexpr ResizeBilinearKernel kTable[] = {
-      {"s8_resize_bilinear__ref", Isa::kScalar, ResizeBilinearKind::kS8, S8ResizeBilinearRef},
-      {"s16_resize_bilinear__ref", Isa::kScalar, ResizeBilinearKind::kS16, S16ResizeBilinearRef},
-      {"u8_resize_bilinear__ref", Isa::kScalar, ResizeBilinearKind::kU8, U8ResizeBilinearRef},
-      {"f32_resize_bilinear__ref", Isa::kScalar, ResizeBilinearKind::kF32, F32ResizeBilinearRef},
+#define OCTET_RESIZE_BILINEAR(function, name, isa, kind) \
+  {name, Isa::isa, ResizeBilinearKind::kind, function},
+#include "kernels/resize_bilinear/resize_bilinear_table.inc"
+#undef OCTET_RESIZE_BILINEAR
   };
   return {kTable, sizeof kTable / sizeof kTable[0]};
 }

@@ -29,14 +29,17 @@ struct S8SoftmaxKernel {
 };
 
 // Declarations and table come from the rows of s8_softmax_table.inc.
-#define OCTET_S8_SOFTMAX(function, name, isa)                                              \
-  void function(const int32_t* exp, size_t depth, const int8_t* input, size_t vectors,     \
-                int8_t* output);                                                           \
-  void function##16(const int32_t* exp, size_t depth, const int8_t* input, size_t vectors, \
-                    int16_t* output);
+#define OCTET_S8_SOFTMAX(suffix, name, isa)                                                       \
+  void S8Softmax##suffix(const int32_t* exp, size_t depth, const int8_t* input, size_t vectors,   \
+                         int8_t* output);                                                         \
+  void S8Softmax16##suffix(const int32_t* exp, size_t depth, const int8_t* input, size_t vectors, \
+                           int16_t* output);
 #include "kernels/s8_softmax/s8_softmax_table.inc"
 #undef OCTET_S8_SOFTMAX
 
 Span<const S8SoftmaxKernel> S8SoftmaxTable();
+
+// 1 / sum is the result * 2^-bits_over_unit, for sums as above.
+int32_t S8SoftmaxReciprocal(int64_t sum, int* bits_over_unit);
 
 }  // namespace octet

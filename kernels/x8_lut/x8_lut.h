@@ -17,8 +17,12 @@ struct X8LutKernel {
   X8LutFn run;
 };
 
-Span<const X8LutKernel> X8LutTable();
+// Declarations and table come from the rows of x8_lut_table.inc.
+#define OCTET_X8_LUT(function, name, isa) \
+  void function(const uint8_t* input, size_t n, const uint8_t* table, uint8_t* output);
+#include "kernels/x8_lut/x8_lut_table.inc"
+#undef OCTET_X8_LUT
 
-void X8LutRef(const uint8_t* input, size_t n, const uint8_t* table, uint8_t* output);
+Span<const X8LutKernel> X8LutTable();
 
 }  // namespace octet

@@ -4,14 +4,18 @@ namespace octet {
 
 Span<const BinaryKernel> S8MaxTable() {
   static constexpr BinaryKernel kTable[] = {
-      {"s8_max__ref", Isa::kScalar, S8MaxRef},
+#define OCTET_S8_MINMAX(function, name, isa) {"s8_max__" name, Isa::isa, S8Max##function},
+#include "kernels/x8_minmax/x8_minmax_table.inc"
+#undef OCTET_S8_MINMAX
   };
   return {kTable, sizeof kTable / sizeof kTable[0]};
 }
 
 Span<const BinaryKernel> S8MinTable() {
   static constexpr BinaryKernel kTable[] = {
-      {"s8_min__ref", Isa::kScalar, S8MinRef},
+#define OCTET_S8_MINMAX(function, name, isa) {"s8_min__" name, Isa::isa, S8Min##function},
+#include "kernels/x8_minmax/x8_minmax_table.inc"
+#undef OCTET_S8_MINMAX
   };
   return {kTable, sizeof kTable / sizeof kTable[0]};
 }

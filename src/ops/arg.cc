@@ -3,12 +3,15 @@
 //
 // Source of the formula: TFLite's reference_ops::ArgMinMax, with its rule that a NaN never wins
 // over a number.
+#include "kernels/s8_argmax/s8_argmax.h"
 #include "src/ops/vectors.h"
 
 namespace octet {
 namespace {
 
 struct Params {
+  const S8ArgKernel* kernel;  // of int8
+  ArgKind kind;
   VectorShape shape;                       // where the axis is the last one
   size_t outer = 1, depth = 1, inner = 1;  // else: sizes before, of and behind the axis
 };
@@ -101,6 +104,46 @@ Status RunInner(const RunContext& c) {
   return OCTET_OK;
 }
 
+// Indices are found some hundred at a time and then take the output's type.
+constexpr size_t kIndices = 256;
+
+template <class Out>
+void Convert(const int32_t* index, size_t n, Out* output) {
+  for (size_t i = 0; i < n; ++i) output[i] = index[i];
+}
+
+template <class Out>
+Status RunRows8(const RunContext& c) {
+  const Params& p = *static_cast<const Params*>(c.params);
+  ForEachVector<int8_t, Out>(c, p.shape, [&](const int8_t* in, size_t n, Out* out) {
+    int32_t index[kIndices];
+    for (size_t v = 0; v < n; v += kIndices) {
+      const size_t part = n - v < kIndices ? n - v : kIndices;
+      p.kernel->rows(p.kind, in + v * p.depth, p.depth, part, index);
+      Convert(index, part, out + v);
+    }
+  });
+  return OCTET_OK;
+}
+
+template <class Out>
+Status RunColumns8(const RunContext& c) {
+  const Params& p = *static_cast<const Params*>(c.params);
+  c.threads.slices(p.outer * p.inner, 32768 / p.depth + 1, [&](size_t, size_t begin, size_t end) {
+    int32_t index[kIndices];
+    while (begin < end) {
+      const size_t column = begin % p.inner;
+      size_t n = p.inner - column < end - begin ? p.inner - column : end - begin;
+      if (n > kIndices) n = kIndices;
+      const int8_t* in = c.in<int8_t>(0) + begin / p.inner * p.depth * p.inner + column;
+      p.kernel->columns(p.kind, in, p.depth, p.inner, n, index);
+      Convert(index, n, c.out<Out>() + begin);
+      begin += n;
+    }
+  });
+  return OCTET_OK;
+}
+
 template <class T, class Out>
 RunFn Choose(const OpView& op) {
   const bool last = Axis(op) == op.in(0).rank - 1;
@@ -115,13 +158,31 @@ RunFn ChooseOut(const OpView& op) {
   return op.out().type == DType::INT32 ? Choose<T, int32_t>(op) : Choose<T, int64_t>(op);
 }
 
-void Bind(const OpView& op, IsaSet, Binding* binding) {
+// Each output's elements lie one behind the other.
+bool Contiguous(const OpView& op) {
+  for (int32_t i = Axis(op) + 1; i < op.in(0).rank; ++i) {
+    if (op.in(0).dims[i] != 1) return false;
+  }
+  return true;
+}
+
+RunFn Choose8(const OpView& op) {
+  const bool narrow = op.out().type == DType::INT32;
+  if (!Contiguous(op)) return narrow ? RunColumns8<int32_t> : RunColumns8<int64_t>;
+  return narrow ? RunRows8<int32_t> : RunRows8<int64_t>;
+}
+
+void Bind(const OpView& op, IsaSet isa, Binding* binding) {
   binding->kernel = op.kind == OpKind::ARG_MAX ? "arg_max__ref" : "arg_min__ref";
   binding->params_bytes = sizeof(Params);
   switch (op.in(0).type) {
-    case DType::INT8:
-      binding->run = ChooseOut<int8_t>(op);
+    case DType::INT8: {
+      const S8ArgKernel& row = FirstRow(S8ArgTable(), isa);
+      binding->kernel = row.name;
+      binding->row = &row;
+      binding->run = Choose8(op);
       break;
+    }
     case DType::INT16:
       binding->run = ChooseOut<int16_t>(op);
       break;
@@ -134,13 +195,16 @@ void Bind(const OpView& op, IsaSet, Binding* binding) {
   }
 }
 
-void Init(const OpView& op, const Binding&, void* params) {
+void Init(const OpView& op, const Binding& binding, void* params) {
   Params& p = *static_cast<Params*>(params);
+  p.kernel = static_cast<const S8ArgKernel*>(binding.row);
+  p.kind = op.kind == OpKind::ARG_MAX ? ArgKind::kMax : ArgKind::kMin;
   const TensorView& in = op.in(0);
   const int32_t axis = Axis(op);
   p.shape = MakeVectorShape(op, 1);
   p.outer = p.inner = 1;
   p.depth = static_cast<size_t>(in.dims[axis]);
+  p.shape.depth_in = p.depth;  // also where axes of size 1 follow
   for (int32_t i = 0; i < axis; ++i) p.outer *= static_cast<size_t>(in.dims[i]);
   for (int32_t i = axis + 1; i < in.rank; ++i) p.inner *= static_cast<size_t>(in.dims[i]);
 }

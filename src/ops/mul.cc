@@ -90,6 +90,7 @@ void Init(const OpView& op, const Binding& binding, void* memory) {
       static_cast<double>(op.in(0).scale() * op.in(1).scale() / op.out().scale()));
   p->low = low - p->out_zero;
   p->high = high - p->out_zero;
+  if (type == DType::INT8) MakeMulFixed(p);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "kernels/common/requant.h"
+#include "kernels/f32_quantize/f32_quantize.h"
 #include "src/ops/unary.h"
 
 namespace octet {
@@ -88,7 +89,7 @@ UnaryFn QuantizeFunction(DType in, DType out) {
   }
   switch (out) {
     case DType::INT8:
-      return UnaryLoop<float, int8_t, QuantizeParams, FromFloat<int8_t>>;
+      return F32QuantizeRef;  // or a better row
     case DType::UINT8:
       return UnaryLoop<float, uint8_t, QuantizeParams, FromFloat<uint8_t>>;
     case DType::INT16:
@@ -101,7 +102,7 @@ UnaryFn QuantizeFunction(DType in, DType out) {
 UnaryFn DequantizeFunction(DType in) {
   switch (in) {
     case DType::INT8:
-      return UnaryLoop<int8_t, float, DequantizeParams, ToFloat>;
+      return S8DequantizeRef;  // or a better row
     case DType::UINT8:
       return UnaryLoop<uint8_t, float, DequantizeParams, ToFloat>;
     case DType::INT16:
@@ -135,12 +136,26 @@ Status CheckQuantize(const OpView& op) {
   return CheckQuantised(op.out(), "output");
 }
 
-void BindQuantize(const OpView& op, IsaSet, Binding* binding) {
-  BindUnary(QuantizeName(op.in(0).type), binding);
+bool HasKernels(const OpView& op) {
+  return (op.in(0).type == DType::FLOAT32 && op.out().type == DType::INT8) ||
+         (op.in(0).type == DType::INT8 && op.out().type == DType::FLOAT32);
 }
 
-void InitQuantize(const OpView& op, const Binding&, void* memory) {
+void BindQuantize(const OpView& op, IsaSet isa, Binding* binding) {
+  BindUnary(QuantizeName(op.in(0).type), binding);
+  if (!HasKernels(op)) return;
+  const F32QuantizeKernel& row = FirstRow(F32QuantizeTable(), isa);
+  binding->kernel = row.name;
+  binding->row = &row;
+}
+
+void InitQuantize(const OpView& op, const Binding& binding, void* memory) {
   UnaryParams* params = static_cast<UnaryParams*>(memory);
+  if (HasKernels(op)) {
+    InitUnary(op, static_cast<const F32QuantizeKernel*>(binding.row)->quantize, params);
+    *OwnParams<F32QuantizeParams>(params) = {op.out().scale(), op.out().zero_point};
+    return;
+  }
   InitUnary(op, QuantizeFunction(op.in(0).type, op.out().type), params);
   QuantizeParams* p = OwnParams<QuantizeParams>(params);
   p->scale = op.out().scale();
@@ -159,13 +174,22 @@ Status CheckDequantize(const OpView& op) {
   return CheckQuantised(op.in(0), "input");
 }
 
-void BindDequantize(const OpView&, IsaSet, Binding* binding) {
+void BindDequantize(const OpView& op, IsaSet isa, Binding* binding) {
   BindUnary("dequantize__ref", binding);
+  if (!HasKernels(op)) return;
+  const F32QuantizeKernel& row = FirstRow(F32QuantizeTable(), isa);
+  binding->kernel = row.dequantize_name;
+  binding->row = &row;
 }
 
 // Source: TFLite's Dequantize: the product in double, rounded once.
-void InitDequantize(const OpView& op, const Binding&, void* memory) {
+void InitDequantize(const OpView& op, const Binding& binding, void* memory) {
   UnaryParams* params = static_cast<UnaryParams*>(memory);
+  if (HasKernels(op)) {
+    InitUnary(op, static_cast<const F32QuantizeKernel*>(binding.row)->dequantize, params);
+    *OwnParams<F32QuantizeParams>(params) = {op.in(0).scale(), op.in(0).zero_point};
+    return;
+  }
   InitUnary(op, DequantizeFunction(op.in(0).type), params);
   *OwnParams<DequantizeParams>(params) = {static_cast<double>(op.in(0).scale()),
                                           op.in(0).zero_point};

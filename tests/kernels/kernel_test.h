@@ -44,9 +44,9 @@ class Exact {
 template <class T>
 void Fill(Exact<T>& block, std::mt19937& rng, int32_t low = std::numeric_limits<T>::min(),
           int32_t high = std::numeric_limits<T>::max()) {
+  const uint64_t span = static_cast<uint64_t>(int64_t{high} - low) + 1;
   for (size_t i = 0; i < block.size(); ++i) {
-    block[i] = static_cast<T>(
-        low + static_cast<int32_t>(rng() % static_cast<uint32_t>(int64_t{high} - low + 1)));
+    block[i] = static_cast<T>(low + static_cast<int64_t>(rng() % span));
   }
 }
 
