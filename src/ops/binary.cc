@@ -305,6 +305,12 @@ bool BinaryRows(const OpView& op, size_t input, RowRange out, RowRange* in) {
   }
   const int32_t height = op.out().dims[1];
   const int32_t n = out.begin / height;
+  const int32_t last = (out.end - 1) / height;
+  if (last > n) {  // several batches: all of theirs
+    *in = t.dims[0] == 1 ? RowRange{0, t.dims[1]}
+                         : RowRange{n * t.dims[1], (last + 1) * t.dims[1]};
+    return true;
+  }
   const int32_t base = t.dims[0] == 1 ? 0 : n * t.dims[1];
   if (t.dims[1] == 1) {
     *in = {base, base + 1};
