@@ -15,6 +15,9 @@
 // Full blocks of 3x3 kernels with stride 1 or 2 need no scratch: their columns are interleaved in
 // registers on the way ("direct").
 //
+// One input channel with several output channels: four columns of one row are a group, and the
+// staged bytes are the same for all channels ("spread").
+//
 // Lanes. A vector has V bytes of V channels of one pixel; a narrow block has B = V/2 or V/4
 // channels, and a vector V/B pixels. Unpacking works on 16-byte lanes: staged vector j (of four)
 // holds bytes 16 L + 4 j + {0..3} of each lane L, four taps of each. Packing the four results
@@ -50,6 +53,7 @@ struct DwX86Plan {
   int32_t pair;         // output rows that share the staging: 1 or 2
   int32_t window_rows;  // kernel_h + pair - 1
   bool direct;          // full blocks need no staging: 3x3, stride 1 or 2
+  size_t spread_plane;  // one input channel: bytes of what is staged for a tap; else 0
   int32_t groups;
   int32_t taps;                                  // vpdpbusd per four outputs, weight sets included
   int32_t strip;                                 // outputs columns staged at once, in vectors

@@ -14,14 +14,16 @@ namespace {
 constexpr int kMostPieces = kV / 16;
 
 struct DirectArgs {
-  const int8_t* rows[4 * kMostPieces];  // [row][piece] at the block's first channel; null: outside
-  int8_t* out[2 * kMostPieces];         // [row][piece]; null: none
-  const int8_t* zeros;                  // a vector of zero points
-  size_t pixel;                         // bytes between columns, in and out
-  int32_t first_column;                 // of the first output's window: -pad_left
-  int32_t in_w, out_w;
-  int32_t channels;  // of a piece
-  int32_t plain_w;   // columns that loads of whole pieces may read
+  // [row][piece] at the block's first channel of the first column in the image; null: outside
+  const int8_t* rows[4 * kMostPieces];
+  int8_t* out[2 * kMostPieces];  // [row][piece]; null: none
+  const int8_t* zeros;           // a vector of zero points
+  size_t pixel;                  // bytes between columns, in and out
+  int32_t first_column;          // of the first output's window
+  int32_t column_step;           // dilation_w
+  int32_t in_w, out_w;           // out_w: outputs, column_step apart
+  int32_t channels;              // of a piece
+  int32_t plain_w;               // columns that loads of whole pieces may read
   const uint8_t* pack;
   int32_t zero_point, act_min, act_max;
 };
@@ -66,6 +68,7 @@ OCTET_NOINLINE void Direct(const DirectArgs& a) {
   const Ops::Mask mask = Ops::MaskOf(kWhole ? kV : a.channels);
   const uint32_t in_w = static_cast<uint32_t>(a.in_w);
   uint32_t column = static_cast<uint32_t>(a.first_column);
+  const uint32_t column_step = static_cast<uint32_t>(a.column_step);
   const Int zeros = Ops::Load(a.zeros);
   const auto next = [&](Column & x) __attribute__((always_inline)) {
     Int in[4] = {zeros, zeros, zeros, R == 2 ? zeros : Ops::Zero()};
@@ -88,7 +91,7 @@ OCTET_NOINLINE void Direct(const DirectArgs& a) {
         }
       }
     }
-    ++column;
+    column += column_step;
     Ops::Interleave4(in, x);
   };
   const auto output = [&](const Column& x0, const Column& x1, const Column& x2)

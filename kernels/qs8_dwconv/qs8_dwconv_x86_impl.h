@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "kernels/qs8_dwconv/qs8_dwconv_x86_direct.h"
+#include "kernels/qs8_dwconv/qs8_dwconv_x86_spread.h"
 #include "kernels/qs8_dwconv/qs8_dwconv_x86_stage.h"
 #include "kernels/qs8_dwconv/qs8_dwconv_x86_tiles.h"
 
@@ -142,6 +143,7 @@ void RunDirect(const Context& context, const DwX86Block& block, const uint8_t* p
   const int pieces = kV / block.width;
   const int32_t apart = block.channels == kV ? s.dilation_h : 1;  // the rows of a pair
   DirectArgs a;
+  for (int i = 4 * pieces; i-- > plan.window_rows * pieces;) a.rows[i] = nullptr;
   for (int p = 0; p < pieces; ++p) {
     const int32_t first = y + p * plan.pair;
     const int32_t top = first * s.stride_h - s.pad_top;
@@ -158,10 +160,9 @@ void RunDirect(const Context& context, const DwX86Block& block, const uint8_t* p
         second ? OutputRow(run.output, image * s.out_h + first + apart) + block.begin : nullptr;
   }
   a.zeros = context.zeros;
-  a.pixel = static_cast<size_t>(s.in_c);
-  a.first_column = -s.pad_left;
+  a.pixel = static_cast<size_t>(s.in_c) * s.dilation_w;
+  a.column_step = s.dilation_w;
   a.in_w = s.in_w;
-  a.out_w = s.out_w;
   a.channels = block.channels;
   const int32_t over = block.width - (s.in_c - block.begin);
   a.plain_w = over > 0 ? s.in_w - (over + s.in_c - 1) / s.in_c : s.in_w;
@@ -170,7 +171,25 @@ void RunDirect(const Context& context, const DwX86Block& block, const uint8_t* p
   a.zero_point = s.output_zero_point;
   a.act_min = s.act_min;
   a.act_max = s.act_max;
-  direct(a);
+  // Dilation: outputs that far apart share columns, the ones between them are further sets.
+  const DirectArgs at_zero = a;
+  for (int32_t x = 0; x < s.dilation_w && x < s.out_w; ++x) {
+    a.first_column = x - s.pad_left;
+    a.out_w = (s.out_w - x + s.dilation_w - 1) / s.dilation_w;
+    const int32_t before = a.first_column < 0 ? -a.first_column : 0;
+    int32_t column = a.first_column + (before + s.dilation_w - 1) / s.dilation_w * s.dilation_w;
+    if (column >= s.in_w) column = 0;  // none lies in the image
+    const size_t in = static_cast<size_t>(column) * s.in_c, out = static_cast<size_t>(x) * s.in_c;
+    if (in > 0 || out > 0) {
+      for (int i = 0; i < 4 * pieces; ++i) {
+        a.rows[i] = at_zero.rows[i] != nullptr ? at_zero.rows[i] + in : nullptr;
+      }
+      for (int i = 0; i < 2 * pieces; ++i) {
+        a.out[i] = at_zero.out[i] != nullptr ? at_zero.out[i] + out : nullptr;
+      }
+    }
+    direct(a);
+  }
 }
 
 // Calls rows(image, y, end) for the part of each image that lies in the band.
@@ -199,6 +218,51 @@ OCTET_INLINE void ForPairs(const QS8DwConvShape& s, const DwX86Plan& plan, int32
   }
 }
 
+void RunSpread(const Context& context, int32_t channel_begin, int32_t channel_end,
+               const uint8_t* pack) {
+  const QS8DwConvRun& run = *context.run;
+  const QS8DwConvShape& s = *run.shape;
+  const DwX86Plan& plan = *context.plan;
+  const int32_t quads = (s.kernel_w + 3) / 4;
+  uint8_t* const padded = context.staged + plan.spread_plane * quads * s.kernel_h;
+  TileArgs a = {};
+  a.staged = context.staged;
+  a.plane = plan.spread_plane;
+  a.taps = plan.taps;
+  a.zero_point = s.output_zero_point;
+  a.act_min = s.act_min;
+  a.act_max = s.act_max;
+  a.pixels = s.out_w;
+  a.pixel_step = static_cast<size_t>(s.depth_multiplier);
+  ForImages(run, [&](int32_t image, int32_t begin, int32_t end) {
+    for (int32_t y = begin; y < end; ++y) {
+      for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
+        const int32_t iy = y * s.stride_h - s.pad_top + ky * s.dilation_h;
+        StageSpread(s, iy >= 0 && iy < s.in_h ? InputRow(run.input, image * s.in_h + iy) : nullptr,
+                    padded, context.staged + plan.spread_plane * quads * ky, plan.spread_plane);
+      }
+      int8_t* const out = OutputRow(run.output, image * s.out_h + y);
+      const int32_t blocks = DwX86BlockCount(s, kV);
+      for (int32_t i = channel_begin / kV; i < blocks; ++i) {
+        const DwX86Block block = DwX86BlockAt(s, kV, i);
+        if (block.begin >= channel_end) break;
+        const int32_t pixels = kV / block.width;
+        a.pack = pack + plan.pack_header + plan.pack_block * i;
+        a.vectors = (s.out_w + pixels - 1) / pixels;
+        a.out[0] = out + block.begin;
+        a.out_step = pixels * a.pixel_step;
+        a.width = block.width;
+        a.channels = block.channels;
+        const Finish finish = FinishOf(s, pack[i]);
+        const SpreadFn spread = pixels == 1   ? PickSpread<1>(finish)
+                                : pixels == 2 ? PickSpread<2>(finish)
+                                              : PickSpread<kMostPieces>(finish);
+        spread(a, plan.weight_sets);
+      }
+    }
+  });
+}
+
 void RunDwConv(const QS8DwConvRun& run, DwX86Isa isa) {
   const QS8DwConvShape& s = *run.shape;
   const DwX86Plan plan = MakeDwX86Plan(s, isa);
@@ -222,6 +286,10 @@ void RunDwConv(const QS8DwConvRun& run, DwX86Isa isa) {
 
   const int32_t channel_begin = run.channel_begin * s.depth_multiplier;
   const int32_t channel_end = run.channel_end * s.depth_multiplier;
+  if (plan.spread_plane > 0) {
+    RunSpread(context, channel_begin, channel_end, pack);
+    return;
+  }
   const int32_t blocks = DwX86BlockCount(s, isa.vector);
   // Blocks of the same width lie side by side: full ones, then at most two narrower.
   for (int32_t first = channel_begin / kV, next; first < blocks; first = next) {

@@ -59,6 +59,7 @@ int32_t RowVectors(const QS8DwConvShape& s, int32_t vector, int32_t width) {
 
 DwX86Group DwX86Plan::group(const QS8DwConvShape& s, int32_t g) const {
   DwX86Group group = {};
+  if (spread_plane > 0) return {g, 1, 4, g * ((s.kernel_w + 3) / 4)};
   for (int32_t i = 0; i <= g; ++i) {
     if (i > 0) group.first_tap += (s.kernel_w + group.columns - 1) / group.columns;
     group.row = 4 * i;
@@ -70,14 +71,14 @@ DwX86Group DwX86Plan::group(const QS8DwConvShape& s, int32_t g) const {
 }
 
 int32_t DwX86BlockCount(const QS8DwConvShape& s, int32_t vector) {
-  int32_t widths[2];
+  int32_t widths[2] = {vector, vector};
   return s.out_c() / vector + Tail(s.out_c() % vector, vector, widths);
 }
 
 DwX86Block DwX86BlockAt(const QS8DwConvShape& s, int32_t vector, int32_t index) {
   const int32_t full = s.out_c() / vector;
   if (index < full) return {index * vector, vector, vector};
-  int32_t widths[2];
+  int32_t widths[2] = {vector, vector};
   Tail(s.out_c() % vector, vector, widths);
   int32_t begin = full * vector;
   if (index > full) begin += widths[0];
@@ -118,11 +119,16 @@ DwX86Plan MakeDwX86Plan(const QS8DwConvShape& s, DwX86Isa isa) {
   // w - zp lies in [-255, 255]; 16-bit weights hold that, bytes may take two or three.
   plan.weight_sets =
       !isa.dot || s.weight_zero_point == 0 ? 1 : (s.weight_zero_point > -128 ? 2 : 3);
-  plan.pair = s.stride_h == 1 && s.kernel_h > 1 ? 2 : 1;
+  const bool spread = s.in_c == 1 && s.depth_multiplier > 1 && s.dilation_w == 1;
+  plan.pair = s.stride_h == 1 && s.kernel_h > 1 && !spread ? 2 : 1;
   plan.window_rows = s.kernel_h + plan.pair - 1;
-  plan.groups = (plan.window_rows + 3) / 4;
+  plan.groups = spread ? plan.window_rows : (plan.window_rows + 3) / 4;
+  if (spread) {  // pixels enough for two vectors beyond the last
+    plan.spread_plane = RoundUp(static_cast<size_t>(s.out_w) * 4, 16) + 32;
+  }
   plan.direct = s.kernel_h == 3 && s.kernel_w == 3 && s.stride_h == s.stride_w && s.stride_w <= 2 &&
-                s.dilation_w == 1 && s.depth_multiplier == 1 && plan.weight_sets <= 2;
+                (s.dilation_w == 1 || s.stride_w == 1) && s.depth_multiplier == 1 &&
+                plan.weight_sets <= 2;
   const DwX86Group last = plan.group(s, plan.groups - 1);
   plan.taps = (last.first_tap + (s.kernel_w + last.columns - 1) / last.columns) * plan.weight_sets;
 
@@ -159,6 +165,12 @@ size_t PackBytes(const QS8DwConvShape& s, DwX86Isa isa) {
 size_t ScratchBytes(const QS8DwConvShape& s, DwX86Isa isa) {
   const DwX86Plan plan = MakeDwX86Plan(s, isa);
   size_t most = 0;
+  if (plan.spread_plane > 0) {
+    const int32_t quads = (s.kernel_w + 3) / 4;
+    most = plan.spread_plane * quads * s.kernel_h + static_cast<size_t>(s.out_w - 1) * s.stride_w +
+           static_cast<size_t>(quads) * 4;
+    return plan.rows_bytes + plan.jobs_bytes + plan.offsets_bytes + kAlign + RoundUp(most, kAlign);
+  }
   const int32_t blocks = DwX86BlockCount(s, isa.vector);
   int32_t done = 0;
   for (int32_t i = blocks - 1; i >= 0; --i) {  // narrow blocks are the last ones
