@@ -14,7 +14,8 @@
  *     octet_model_destroy(model);
  *
  * Conventions
- *   - Tensors are dense, NHWC, little endian; a session never converts a value on the way in or out.
+ *   - Tensors are dense, NHWC, little endian; a session never converts a value on the way in or
+ * out.
  *   - A function that returns octet_status leaves its outputs untouched unless it returns OCTET_OK,
  *     and then octet_last_error() says, in a sentence, what was wrong.
  *   - No function throws, aborts or prints. After octet_session_create, running allocates nothing.
@@ -51,8 +52,8 @@ typedef enum octet_status {
   OCTET_INVALID_MODEL = 3,    /* the bytes are not a valid model */
   OCTET_UNSUPPORTED = 4,      /* a valid model that this build cannot run */
   OCTET_OUT_OF_MEMORY = 5,    /* the allocator returned null, or caller's memory is too small */
-  OCTET_RAM_LIMIT = 6,        /* more RAM is needed than the limit allows; the text has the number */
-  OCTET_RUN_ERROR = 7         /* an input value made an operator fail, e.g. an index out of range */
+  OCTET_RAM_LIMIT = 6, /* more RAM is needed than the limit allows; the text has the number */
+  OCTET_RUN_ERROR = 7  /* an input value made an operator fail, e.g. an index out of range */
 } octet_status;
 
 /* The name of a status, e.g. "OCTET_RAM_LIMIT". Static storage. */
@@ -76,12 +77,12 @@ typedef struct octet_allocator {
 /* Exact RAM, in bytes, of a session over a model. All of it comes from the model's and the
  * session's allocator, except what the thread library takes for a pool of its own. */
 typedef struct octet_memory {
-  size_t struct_size;   /* set by the caller: sizeof(octet_memory) */
-  size_t model_bytes;   /* shared by all sessions: handle, parameters, weights packed at load */
-  size_t session_bytes; /* handle, bookkeeping and state kept between runs */
-  size_t arena_bytes;   /* activations and kernel scratch */
-  size_t total_bytes;   /* the sum of the above */
-  size_t mapped_bytes;  /* the model file, used in place: clean pages that the system can drop */
+  size_t struct_size;      /* set by the caller: sizeof(octet_memory) */
+  size_t model_bytes;      /* shared by all sessions: handle, parameters, weights packed at load */
+  size_t session_bytes;    /* handle, bookkeeping and state kept between runs */
+  size_t arena_bytes;      /* activations and kernel scratch; in a shared arena, the part used */
+  size_t total_bytes;      /* the sum of the above */
+  size_t mapped_bytes;     /* the model file, used in place: clean pages that the system can drop */
   size_t activation_bytes; /* the part of arena_bytes that the plan in the file states */
 } octet_memory;
 
@@ -183,10 +184,21 @@ OCTET_API void octet_session_options_destroy(octet_session_options* options);
 /* Default: the model's. Must outlive the session. */
 OCTET_API octet_status octet_session_options_set_allocator(octet_session_options* options,
                                                            const octet_allocator* allocator);
+/* An arena for several sessions, of any models, that never run at the same time: as large as the
+ * largest of their arena_bytes instead of the sum. A session's inputs and outputs live in it, so
+ * set inputs, run and fetch outputs of one session before turning to the next; a run whose inputs
+ * another session has overwritten, or that meets another one, fails with OCTET_RUN_ERROR.
+ * `allocator`: null for the default one. Destroy it after the sessions. */
+typedef struct octet_arena octet_arena;
+OCTET_API octet_status octet_arena_create(size_t bytes, const octet_allocator* allocator,
+                                          octet_arena** arena);
+OCTET_API void octet_arena_destroy(octet_arena* arena);
+OCTET_API octet_status octet_session_options_set_shared_arena(octet_session_options* options,
+                                                              octet_arena* arena);
 /* Memory of the caller for activations and scratch, 64-byte aligned, at least arena_bytes; it must
- * outlive the session. Sessions that never run at the same time may share one. */
-OCTET_API octet_status octet_session_options_set_arena(octet_session_options* options,
-                                                       void* memory, size_t size);
+ * outlive the session. */
+OCTET_API octet_status octet_session_options_set_arena(octet_session_options* options, void* memory,
+                                                       size_t size);
 /* Refuse to create a session whose total_bytes exceed this. 0, the default: no limit. */
 OCTET_API octet_status octet_session_options_set_ram_limit(octet_session_options* options,
                                                            size_t bytes);
@@ -232,8 +244,8 @@ typedef octet_status (*octet_row_source)(void* context, size_t input, int32_t ro
 /* A model converted for row-fed input (octet_tensor_info.by_rows) never holds the whole image: it
  * gets its rows from here. Must be set before the first run of such a model; other models ignore
  * it. `context` belongs to the caller. */
-OCTET_API octet_status octet_session_set_row_source(octet_session* session,
-                                                    octet_row_source source, void* context);
+OCTET_API octet_status octet_session_set_row_source(octet_session* session, octet_row_source source,
+                                                    void* context);
 
 /* Runs the model once. Allocates nothing. */
 OCTET_API octet_status octet_session_run(octet_session* session);

@@ -1,5 +1,6 @@
 // The C API: argument checks and nothing else.
 #include <cstring>
+#include <new>
 
 #include "src/runtime/session.h"
 
@@ -169,6 +170,44 @@ octet_status octet_session_options_set_arena(octet_session_options* options, voi
   return OCTET_OK;
 }
 
+octet_status octet_arena_create(size_t bytes, const octet_allocator* allocator,
+                                octet_arena** arena) {
+  OCTET_NOT_NULL(arena);
+  octet_allocator from;
+  OCTET_RETURN_IF_ERROR(TakeAllocator(allocator, &from));
+  // One block: the handle, then the arena on a boundary of its own.
+  constexpr size_t kHandle = octet::AlignUp(sizeof(octet_arena), octet::kBlockAlignment);
+  if (bytes == 0 || bytes > SIZE_MAX - kHandle) {
+    return Fail(OCTET_INVALID_ARGUMENT, "an arena of %zu bytes", bytes);
+  }
+  void* block = from.allocate(from.context, kHandle + bytes, octet::kBlockAlignment);
+  if (block == nullptr)
+    return Fail(OCTET_OUT_OF_MEMORY, "no memory for an arena of %zu bytes", bytes);
+  std::memset(block, 0, kHandle + bytes);
+  octet_arena* made = new (block) octet_arena();
+  made->allocator = from;
+  made->memory = static_cast<uint8_t*>(block) + kHandle;
+  made->bytes = bytes;
+  *arena = made;
+  return OCTET_OK;
+}
+
+void octet_arena_destroy(octet_arena* arena) {
+  if (arena == nullptr) return;
+  constexpr size_t kHandle = octet::AlignUp(sizeof(octet_arena), octet::kBlockAlignment);
+  const octet_allocator from = arena->allocator;
+  const size_t bytes = arena->bytes;
+  arena->~octet_arena();
+  from.release(from.context, arena, kHandle + bytes);
+}
+
+octet_status octet_session_options_set_shared_arena(octet_session_options* options,
+                                                    octet_arena* arena) {
+  OCTET_NOT_NULL(options);
+  options->shared_arena = arena;
+  return OCTET_OK;
+}
+
 octet_status octet_session_options_set_ram_limit(octet_session_options* options, size_t bytes) {
   OCTET_NOT_NULL(options);
   options->ram_limit = bytes;
@@ -334,6 +373,7 @@ octet_status octet_session_set_input(octet_session* session, size_t index, const
   size_t bytes = 0;
   const char* name = "";
   OCTET_RETURN_IF_ERROR(IoData(session, true, index, &to, &bytes, &name));
+  OCTET_RETURN_IF_ERROR(octet::TakeArena(session));
   if (size != bytes) {
     return Fail(OCTET_INVALID_ARGUMENT, "input %zu \"%s\" has %zu bytes, not %zu", index, name,
                 bytes, size);
@@ -350,6 +390,7 @@ octet_status octet_session_input_data(octet_session* session, size_t index, void
   size_t bytes = 0;
   const char* name = "";
   OCTET_RETURN_IF_ERROR(IoData(session, true, index, &found, &bytes, &name));
+  OCTET_RETURN_IF_ERROR(octet::TakeArena(session));
   *data = found;
   if (size != nullptr) *size = bytes;
   return OCTET_OK;

@@ -120,13 +120,16 @@ Status CreateSession(const octet_model& model, const octet_session_options& opti
                 memory.total_bytes, memory.arena_bytes, memory.session_bytes, memory.model_bytes,
                 options.ram_limit);
   }
-  if (options.arena != nullptr) {
-    if (reinterpret_cast<uintptr_t>(options.arena) % kBlockAlignment != 0) {
+  void* given = options.shared_arena != nullptr ? options.shared_arena->memory : options.arena;
+  const size_t given_bytes =
+      options.shared_arena != nullptr ? options.shared_arena->bytes : options.arena_size;
+  if (given != nullptr) {
+    if (reinterpret_cast<uintptr_t>(given) % kBlockAlignment != 0) {
       return Fail(OCTET_INVALID_ARGUMENT, "the caller's arena is not 64-byte aligned");
     }
-    if (options.arena_size < memory.arena_bytes) {
+    if (given_bytes < memory.arena_bytes) {
       return Fail(OCTET_OUT_OF_MEMORY, "the caller's arena has %zu bytes, %zu are needed",
-                  options.arena_size, memory.arena_bytes);
+                  given_bytes, memory.arena_bytes);
     }
   }
   const octet_allocator allocator =
@@ -139,8 +142,9 @@ Status CreateSession(const octet_model& model, const octet_session_options& opti
   octet_session* session = static_cast<octet_session*>(base);
   session->model = &model;
   session->allocator = allocator;
-  session->arena = static_cast<uint8_t*>(options.arena);
-  if (options.arena == nullptr && memory.arena_bytes > 0) {
+  session->arena = static_cast<uint8_t*>(given);
+  session->shared_arena = options.shared_arena;
+  if (given == nullptr && memory.arena_bytes > 0) {
     session->arena = static_cast<uint8_t*>(
         allocator.allocate(allocator.context, memory.arena_bytes, kBlockAlignment));
     if (session->arena == nullptr) {
@@ -181,7 +185,58 @@ void DestroySession(octet_session* session) {
   allocator.release(allocator.context, session, session->block_bytes);
 }
 
+namespace {
+
+// Keeps other sessions out of a shared arena during a run.
+class ArenaGuard {
+ public:
+  explicit ArenaGuard(octet_session* session) : arena_(session->shared_arena) {
+    const octet_session* nobody = nullptr;
+    entered_ = arena_ == nullptr || arena_->running.compare_exchange_strong(nobody, session);
+  }
+  ~ArenaGuard() {
+    if (arena_ != nullptr && entered_) arena_->running.store(nullptr);
+  }
+  ArenaGuard(const ArenaGuard&) = delete;
+  ArenaGuard& operator=(const ArenaGuard&) = delete;
+  bool entered() const { return entered_; }
+
+ private:
+  octet_arena* arena_;
+  bool entered_ = false;
+};
+
+Status RunSteps(octet_session* session);
+
+}  // namespace
+
+Status TakeArena(octet_session* session) {
+  if (session->shared_arena == nullptr) return OCTET_OK;
+  if (session->shared_arena->running.load() != nullptr) {
+    return Fail(OCTET_RUN_ERROR, "another session is running in the shared arena");
+  }
+  session->shared_arena->owner.store(session);
+  return OCTET_OK;
+}
+
 Status RunSession(octet_session* session) {
+  const ArenaGuard guard(session);
+  if (!guard.entered()) {
+    return Fail(OCTET_RUN_ERROR, "another session is running in the shared arena");
+  }
+  if (octet_arena* arena = session->shared_arena) {
+    if (arena->owner.load() != session && session->row_source == nullptr) {
+      return Fail(OCTET_RUN_ERROR,
+                  "another session has used the shared arena since this one's inputs were set");
+    }
+    arena->owner.store(session);
+  }
+  return RunSteps(session);
+}
+
+namespace {
+
+Status RunSteps(octet_session* session) {
   const octet_model& model = *session->model;
   const auto& steps = *model.file->steps();
   const uint32_t count = steps.size();
@@ -218,6 +273,8 @@ Status RunSession(octet_session* session) {
   }
   return OCTET_OK;
 }
+
+}  // namespace
 
 void ResetState(octet_session* session) {
   if (session->state == nullptr) return;

@@ -1,6 +1,8 @@
 // A session: the memory of one inference, and the executor over it.
 #pragma once
 
+#include <atomic>
+
 #include "src/model/model.h"
 
 struct octet_model_options {
@@ -9,8 +11,17 @@ struct octet_model_options {
   char isa[16];  // "" : as the environment says
 };
 
+struct octet_arena {
+  octet_allocator allocator;
+  uint8_t* memory;
+  size_t bytes;
+  std::atomic<const octet_session*> running;
+  std::atomic<const octet_session*> owner;  // whose inputs and outputs are in it
+};
+
 struct octet_session_options {
   octet_allocator allocator;  // allocate == null: the model's
+  octet_arena* shared_arena;
   void* arena;
   size_t arena_size;
   size_t ram_limit;
@@ -25,6 +36,7 @@ struct octet_session {
   size_t block_bytes;  // of the block that begins with this struct
   uint8_t* arena;
   size_t arena_bytes;  // as allocated; 0: the caller's
+  octet_arena* shared_arena;
   uint8_t* state;
   octet::Threads threads;
   pthreadpool* own_pool;
@@ -44,6 +56,8 @@ Status CreateSession(const octet_model& model, const octet_session_options& opti
                      octet_session** session);
 void DestroySession(octet_session* session);
 Status RunSession(octet_session* session);
+// Says that a session's data is in its shared arena now; fails while another one runs there.
+Status TakeArena(octet_session* session);
 void ResetState(octet_session* session);
 
 // Address of a tensor that lives in the arena, the state or the file.
