@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Whole models: Octet beside TFLite + XNNPACK and ONNX Runtime, in turns, in one run.
+"""Whole models: Octet beside TFLite + XNNPACK, in turns, in one run.
 
     ./dev peers                             every model, every class this CPU has, 1 and 2 threads
     bench/peers/compare.py --models DIR --filter mobilenet --classes avx2,full --threads 1
 
 Makes its own virtual environment under build/ (packages from PyPI: requirements.txt). In every class
-both sides are held to the same instruction sets. All runtimes share a process and take turns of 60 ms;
+both sides are held to the same instruction sets. Both share a process and take turns of 60 ms;
 a time is the best of a turn, the median over the turns; a ratio is theirs / ours, the median over the
 pairs of neighbouring turns. Times are of the run alone, called directly, with the inputs of the model's
 first test case copied in before each.

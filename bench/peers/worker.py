@@ -1,4 +1,4 @@
-"""One class of instruction sets: every model with TFLite + XNNPACK, Octet and ONNX Runtime in turns.
+"""One class of instruction sets: every model with TFLite + XNNPACK and Octet in turns.
 
 compare.py starts this in the virtual environment. Reads a job (JSON) from standard input and writes
 one JSON object a model to standard output.
