@@ -11,7 +11,11 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/xml_check.h"
+
 namespace {
+
+using octet::XmlError;
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
@@ -199,6 +203,69 @@ TEST_F(Cli, InspectShowsEverything) {
   }
   EXPECT_LE(end, json["activation_bytes"].get<uint64_t>());
   EXPECT_LE(json["peak_live_bytes"], json["activation_bytes"]);
+}
+
+TEST_F(Cli, InspectDrawsStreamedPlans) {
+  SKIP_WITHOUT_DATA();
+  const std::string source = Data("models/vww_96_int8/model.tflite");
+  ASSERT_EQ(Octet({"convert", source, "-o", Path("ram.octet"), "--optimize", "ram"}).code, 0);
+  const Outcome text =
+      Octet({"inspect", Path("ram.octet"), "--svg", Path("plan.svg"), "--html", Path("page.html")});
+  ASSERT_EQ(text.code, 0) << text.err;
+  EXPECT_NE(text.out.find("layer-by-layer bound: 55296 bytes"), std::string::npos) << text.out;
+  const std::string svg = Read(Path("plan.svg")), page = Read(Path("page.html"));
+  EXPECT_EQ(XmlError(svg), "");
+  for (const char* part : {"row by row", "kernel scratch", "layer-by-layer bound", "url(#ring0)",
+                           "a ring of", "each row held", "stroke-dasharray"}) {
+    EXPECT_NE(svg.find(part), std::string::npos) << part;
+  }
+  EXPECT_EQ(XmlError(page), "");
+  for (const char* part : {"name=\"viewport\"", "id=\"memory\"", "id=\"plan\"", "id=\"graph\"",
+                           "id=\"operators\"", "id=\"tensors\"", "id=\"op0\"", "href=\"#op1\"",
+                           "Layer-by-layer bound", "prefers-color-scheme", "by rows"}) {
+    EXPECT_NE(page.find(part), std::string::npos) << part;
+  }
+  // Nothing is fetched; the one address is the name space of SVG.
+  for (const char* part : {"<script", "<link", "<img", "@import", "src=", "https:"}) {
+    EXPECT_EQ(page.find(part), std::string::npos) << part;
+  }
+  const Json json = Json::parse(Octet({"inspect", Path("ram.octet"), "--json"}).out);
+  EXPECT_EQ(json["bound_bytes"], 55296);
+  EXPECT_LT(json["peak_live_bytes"], 40000);
+  ASSERT_FALSE(json["streamed"].empty());
+  EXPECT_LT(json["streamed"][0]["first_step"], json["streamed"][0]["last_step"]);
+  EXPECT_FALSE(json["scratch"].empty());
+  // A row an operator, unless all steps are asked for.
+  const Outcome all = Octet({"inspect", Path("ram.octet"), "--steps"});
+  EXPECT_GT(std::count(all.out.begin(), all.out.end(), '\n'),
+            std::count(text.out.begin(), text.out.end(), '\n') + 20);
+  const Json bench = Json::parse(
+      Octet({"bench", Path("ram.octet"), "--runs", "1", "--warmup", "0", "--json"}).out);
+  EXPECT_EQ(bench["steps"].size(), json["steps"].size());
+  ExpectError(Octet({"inspect", Path("ram.octet"), "--html", Path("no/such/page.html")}), 4,
+              "page.html");
+}
+
+TEST_F(Cli, InspectDrawsEveryModel) {
+  SKIP_WITHOUT_DATA();
+  for (const auto& entry : fs::directory_iterator(Data("models"))) {
+    const fs::path model = entry.path() / "model.tflite";
+    if (!fs::exists(model) || fs::file_size(model) > 1000000) continue;
+    const Outcome text =
+        Octet({"inspect", model.string(), "--svg", Path("plan.svg"), "--html", Path("page.html")});
+    ASSERT_EQ(text.code, 0) << text.err;
+    EXPECT_EQ(XmlError(Read(Path("plan.svg"))), "") << model;
+    EXPECT_EQ(XmlError(Read(Path("page.html"))), "") << model;
+  }
+}
+
+TEST(XmlError, FindsWhatIsWrong) {
+  EXPECT_EQ(XmlError("<!DOCTYPE html>\n<a b=\"c\"><d/>x &amp; y</a>"), "");
+  for (const char* text :
+       {"<a>", "</a>", "<a></b>", "<a b=c/>", "<a b=\"<\"/>", "<a>&</a>", "<a>&nbsp;</a>", "<a", "",
+        "<a/><b/>", "<a>\x01</a>", "<a>\xff</a>", "x<a/>", "<a b=\"1\" b=\"2\"/>"}) {
+    EXPECT_NE(XmlError(text), "") << text;
+  }
 }
 
 TEST_F(Cli, BenchJson) {

@@ -10,6 +10,7 @@
 #include "src/memory/place.h"
 #include "src/memory/plan.h"
 #include "src/memory/svg.h"
+#include "tests/support/xml_check.h"
 
 namespace octet {
 namespace {
@@ -416,7 +417,41 @@ TEST(PlanSvg, IsWellFormedEnough) {
   EXPECT_NE(svg.find("</svg>"), std::string::npos);
   EXPECT_NE(svg.find("in &amp; out"), std::string::npos);
   EXPECT_EQ(svg.find("<x>"), std::string::npos);
-  EXPECT_FALSE(PlanSvg({}).empty());
+  EXPECT_EQ(XmlError(svg), "");
+  EXPECT_EQ(XmlError(PlanSvg({})), "");
+}
+
+TEST(PlanSvg, DrawsStreamedPlans) {
+  PlanPicture picture;
+  picture.title = std::string(90, '&');
+  picture.arena_bytes = 1000;
+  picture.bound_bytes = 9000;  // far above: the axis is cut
+  for (int i = 0; i < 300; ++i) picture.steps.push_back("CONV_2D rows");
+  picture.tensors.push_back({"rows\xff\x01", "", 0, 300, 0, 299, 0});
+  for (int i = 0; i < 3; ++i) {
+    const uint64_t at = static_cast<uint64_t>(i) * 100;
+    picture.tensors[0].parts.push_back({at, at + 100, i, 297 + i});
+  }
+  picture.tensors.push_back({"ring", "", 300, 500, 1, 290, 3});
+  picture.scratch.push_back({"CONV_2D a", 800, 200, {0, 1, 2, 290}});
+  picture.segments.push_back({0, 298, 2, "a < b"});
+  picture.peak_bytes = 990;
+  picture.peak_step = 5;
+  for (const PlanSvgSize size : {PlanSvgSize::kFull, PlanSvgSize::kCompact}) {
+    const std::string svg = PlanSvg(picture, size);
+    EXPECT_EQ(XmlError(svg), "");
+    for (const char* part : {"url(#ring", "class=\"s\"", "class=\"seg\"",
+                             "stroke-dasharray=\"7 5\"", "9,000", "peak: 990", "rows? "}) {
+      EXPECT_NE(svg.find(part), std::string::npos) << part;
+    }
+  }
+}
+
+TEST(XmlText, EscapesAndReplaces) {
+  EXPECT_EQ(XmlText("a<b>&\"c\""), "a&lt;b&gt;&amp;&quot;c&quot;");
+  EXPECT_EQ(XmlText("\xC3\xA4 \xE2\x82\xAC \xF0\x9F\x98\x80"),
+            "\xC3\xA4 \xE2\x82\xAC \xF0\x9F\x98\x80");
+  EXPECT_EQ(XmlText("\xC0\x80\xED\xA0\x80\xFF\xEF\xBF\xBE\x01\xC3"), "????????? ?");
 }
 
 }  // namespace
