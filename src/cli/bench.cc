@@ -191,7 +191,9 @@ void PrintOperators(const ModelFile& file, const Measurement& m) {
   double total = 0;
   for (size_t i = 0; i < m.steps.size(); ++i) {
     const StepInfo step = Unwrap(file.model.Step(i));
-    const size_t op = static_cast<size_t>(std::max(step.op_index, 0));
+    // Below 0: rows of an input come in.
+    const size_t op =
+        static_cast<size_t>(step.op_index + static_cast<int32_t>(file.model.input_count()));
     if (op >= row_of.size()) row_of.resize(op + 1, -1);
     if (row_of[op] < 0) {
       row_of[op] = static_cast<std::ptrdiff_t>(rows.size());
@@ -206,8 +208,9 @@ void PrintOperators(const ModelFile& file, const Measurement& m) {
   std::vector<std::vector<std::string>> table = {
       {">op", ">steps", ">us", ">%", ">GMAC/s", "operator", "kernel", "name"}};
   for (const Row& row : rows) {
-    table.push_back({std::to_string(row.info.op_index), std::to_string(row.steps),
-                     Format("%.1f", row.us), Format("%.1f", total > 0 ? 100 * row.us / total : 0),
+    table.push_back({row.info.op_index >= 0 ? std::to_string(row.info.op_index) : "",
+                     std::to_string(row.steps), Format("%.1f", row.us),
+                     Format("%.1f", total > 0 ? 100 * row.us / total : 0),
                      row.macs ? Format("%.1f", GmacsPerSecond(row.macs, row.us)) : "", row.info.op,
                      row.info.kernel, Shorten(row.info.name, 48)});
   }

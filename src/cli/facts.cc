@@ -30,13 +30,22 @@ std::string ShapeOf(const fb::Tensor& tensor) {
   return tensor.shape() ? ShapeText(tensor.shape()->data(), tensor.shape()->size()) : "[]";
 }
 
-const fb::Operator& OperatorOf(const Facts& facts, const StepInfo& step) {
-  return *facts.model->operators()->Get(static_cast<uint32_t>(std::max(step.op_index, 0)));
+const OperatorFacts& OperatorOf(const Facts& facts, const StepInfo& step) {
+  return step.op_index >= 0 ? facts.operators[static_cast<size_t>(step.op_index)]
+                            : facts.inputs[static_cast<size_t>(-1 - step.op_index)];
 }
 
 std::string OutputShape(const Facts& facts, const fb::Operator& op) {
   if (!Count(op.outputs())) return {};
   return ShapeOf(*facts.model->tensors()->Get(static_cast<uint32_t>(op.outputs()->Get(0))));
+}
+
+std::string OutputShape(const Facts& facts, const StepInfo& step) {
+  if (step.op_index >= 0) {
+    return OutputShape(facts, *facts.model->operators()->Get(static_cast<uint32_t>(step.op_index)));
+  }
+  const int32_t input = facts.model->inputs()->Get(static_cast<uint32_t>(-1 - step.op_index));
+  return ShapeOf(*facts.model->tensors()->Get(static_cast<uint32_t>(input)));
 }
 
 std::string StepName(const StepInfo& step) {
@@ -56,11 +65,13 @@ Facts Gather(const ModelFile& file, size_t threads) {
   facts.threads = threads;
   facts.memory = Unwrap(file.model.SessionMemory(SessionOptions().Threads(threads)));
   facts.operators.resize(Count(facts.model->operators()));
+  facts.inputs.resize(Count(facts.model->inputs()));
   for (size_t i = 0; i < file.model.step_count(); ++i) {
     facts.steps.push_back(Unwrap(file.model.Step(i)));
     const StepInfo& step = facts.steps.back();
     facts.macs += step.macs;
-    OperatorFacts& op = facts.operators[static_cast<size_t>(std::max(step.op_index, 0))];
+    OperatorFacts& op = step.op_index >= 0 ? facts.operators[static_cast<size_t>(step.op_index)]
+                                           : facts.inputs[static_cast<size_t>(-1 - step.op_index)];
     if (op.steps.empty()) {
       facts.pack_bytes += step.pack_bytes;
       if (step.pack_mapped) facts.mapped_pack_bytes += step.pack_bytes;

@@ -24,6 +24,7 @@ struct Facts {
   size_t threads = 1;
   std::vector<StepInfo> steps;
   std::vector<OperatorFacts> operators;
+  std::vector<OperatorFacts> inputs;  // with steps where the caller hands rows over
   Memory memory;
   uint64_t macs = 0, weight_bytes = 0, pack_bytes = 0, mapped_pack_bytes = 0;
   std::map<std::string, size_t> op_counts;
@@ -35,8 +36,10 @@ Facts Gather(const ModelFile& file, size_t threads);
 
 std::string Text(const flatbuffers::String* text);  // "" where there is none
 std::string ShapeOf(const fb::Tensor& tensor);
-const fb::Operator& OperatorOf(const Facts& facts, const StepInfo& step);
 std::string OutputShape(const Facts& facts, const fb::Operator& op);
+std::string OutputShape(const Facts& facts, const StepInfo& step);
+// The operator that a step is one of, or all steps in which rows of one input come in.
+const OperatorFacts& OperatorOf(const Facts& facts, const StepInfo& step);
 std::string StepName(const StepInfo& step);  // "CONV_2D stem rows 0-3"
 std::string BaseName(const std::string& path);
 

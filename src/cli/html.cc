@@ -174,6 +174,7 @@ class Page {
   void Tensor(const std::string& what, const TensorInfo& info) {
     std::string text = std::string(info.name) + ": " + TypeName(static_cast<int>(info.type)) + " " +
                        ShapeText(info.shape, static_cast<size_t>(info.rank));
+    if (info.by_rows) text += ", handed over row by row";
     if (info.scale != 0) text += Format(", scale %g, zero point %d", info.scale, info.zero_point);
     out_ += "<dt>" + what + "</dt><dd>" + XmlText(text) + "</dd>\n";
   }
@@ -348,7 +349,7 @@ class Page {
     for (size_t i = 0; i < facts_.steps.size(); ++i) {
       const StepInfo& step = facts_.steps[i];
       out_ += Format("<tr><td class=\"n\">%zu</td><td>", i);
-      Link(&out_, step.op_index);
+      if (step.op_index >= 0) Link(&out_, step.op_index);
       out_ += " " + XmlText(step.op) + "</td><td class=\"n\">" +
               (step.row_end < 0 ? std::string("all")
                                 : Format("%d\xE2\x80\x93%d", static_cast<int>(step.row_begin),

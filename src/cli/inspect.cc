@@ -69,21 +69,19 @@ void PrintJson(const ModelFile& file, const Facts& facts) {
   json["steps"] = Json::array();
   for (size_t i = 0; i < facts.steps.size(); ++i) {
     const StepInfo& step = facts.steps[i];
-    json["steps"].push_back(
-        {{"index", i},
-         {"op", step.op},
-         {"name", step.name},
-         {"kernel", step.kernel},
-         {"output_shape", OutputShape(facts, OperatorOf(facts, step))},
-         {"macs", step.macs},
-         {"weight_bytes",
-          facts.operators[static_cast<size_t>(std::max(step.op_index, 0))].weight_bytes},
-         {"pack_bytes", step.pack_bytes},
-         {"pack_mapped", step.pack_mapped != 0},
-         {"scratch_bytes", step.scratch_bytes},
-         {"op_index", step.op_index},
-         {"row_begin", step.row_begin},
-         {"row_end", step.row_end}});
+    json["steps"].push_back({{"index", i},
+                             {"op", step.op},
+                             {"name", step.name},
+                             {"kernel", step.kernel},
+                             {"output_shape", OutputShape(facts, step)},
+                             {"macs", step.macs},
+                             {"weight_bytes", OperatorOf(facts, step).weight_bytes},
+                             {"pack_bytes", step.pack_bytes},
+                             {"pack_mapped", step.pack_mapped != 0},
+                             {"scratch_bytes", step.scratch_bytes},
+                             {"op_index", step.op_index},
+                             {"row_begin", step.row_begin},
+                             {"row_end", step.row_end}});
   }
   json["streamed"] = Json::array();
   for (const StreamedSteps& s : facts.plan.streamed) {
@@ -157,14 +155,11 @@ void PrintSteps(const Facts& facts, bool all) {
   std::vector<std::vector<std::string>> table = {{">step", "operator", "kernel", "output", ">MAC",
                                                   ">weights", ">scratch", ">packed", "pack",
                                                   "name"}};
-  std::vector<bool> shown(facts.operators.size());
   for (size_t i = 0; i < facts.steps.size(); ++i) {
     const StepInfo& step = facts.steps[i];
-    const size_t index_of_op = static_cast<size_t>(std::max(step.op_index, 0));
-    const OperatorFacts& op = facts.operators[index_of_op];
+    const OperatorFacts& op = OperatorOf(facts, step);
     // A streamed operator is one line unless every step was asked for.
-    if (!all && shown[index_of_op]) continue;
-    shown[index_of_op] = true;
+    if (!all && op.steps.front() != static_cast<int32_t>(i)) continue;
     uint64_t macs = step.macs;
     std::string index = std::to_string(i), name = step.name;
     if (!all && op.steps.size() > 1) {
@@ -174,7 +169,7 @@ void PrintSteps(const Facts& facts, bool all) {
       name += Format(" rows %d-%d", static_cast<int>(step.row_begin),
                      static_cast<int>(step.row_end) - 1);
     }
-    table.push_back({index, step.op, step.kernel, OutputShape(facts, OperatorOf(facts, step)),
+    table.push_back({index, step.op, step.kernel, OutputShape(facts, step),
                      macs ? CountText(macs) : "", std::to_string(op.weight_bytes),
                      std::to_string(step.scratch_bytes), std::to_string(step.pack_bytes),
                      step.pack_bytes ? (step.pack_mapped ? "file" : "RAM") : "",

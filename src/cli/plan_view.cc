@@ -53,17 +53,23 @@ class Viewer {
   }
   int32_t rows(int32_t t) const { return RowCount(ViewTensor(model_, tensor(t))); }
   static bool by_rows(const fb::Step& s) { return s.row_end() >= 0; }
+  // A step of an operator below 0 is the caller's: rows of a model input come in.
+  static bool is_input(const fb::Step& s) { return s.op() < 0; }
+  int32_t input_of(const fb::Step& s) const {
+    return model_.inputs()->Get(static_cast<uint32_t>(-1 - s.op()));
+  }
 
   // Blocks of steps that no operator straddles; those of several steps are streamed.
   void FindStreamed() {
-    std::vector<int32_t> last(Count(model_.operators()), -1);
-    for (int32_t s = 0; s < step_count(); ++s) last[static_cast<size_t>(step(s).op())] = s;
+    const int32_t inputs = static_cast<int32_t>(Count(model_.inputs()));
+    std::vector<int32_t> last(Count(model_.inputs()) + Count(model_.operators()), -1);
+    for (int32_t s = 0; s < step_count(); ++s) last[static_cast<size_t>(inputs + step(s).op())] = s;
     for (int32_t s = 0; s < step_count();) {
       StreamedSteps block{s, s, {}};
       for (; s <= block.last; ++s) {
         const int32_t i = step(s).op();
-        block.last = std::max(block.last, last[static_cast<size_t>(i)]);
-        block.operators.push_back(i);
+        block.last = std::max(block.last, last[static_cast<size_t>(inputs + i)]);
+        if (i >= 0) block.operators.push_back(i);
       }
       if (block.last == block.first) continue;
       std::sort(block.operators.begin(), block.operators.end());
@@ -98,6 +104,10 @@ class Viewer {
     };
     for (int32_t s = 0; s < step_count(); ++s) {
       if (!by_rows(step(s))) continue;
+      if (is_input(step(s))) {
+        split_rows(input_of(step(s)));
+        continue;
+      }
       for (int32_t t : *op(step(s).op()).inputs()) split_rows(t);
       for (int32_t t : *op(step(s).op()).outputs()) split_rows(t);
     }
@@ -131,8 +141,16 @@ class Viewer {
     const RowRange all{0, INT32_MAX};
     std::vector<TensorView> views(MaxOperands(model_));
     std::vector<const TensorView*> pointers(views.size());
+    std::vector<bool> comes_by_rows(storages_.size());
     for (int32_t s = 0; s < step_count(); ++s) {
       const int32_t index = step(s).op();
+      if (is_input(step(s))) {
+        const int32_t t = input_of(step(s));
+        comes_by_rows[static_cast<size_t>(t)] = true;
+        const RowRange rows{step(s).row_begin(), step(s).row_end()};
+        if (in_arena(t)) Touch(t, by_rows(step(s)) ? rows : all, s);
+        continue;
+      }
       const fb::Operator& o = op(index);
       const FileOpView view(model_, index, views.data(), pointers.data());
       const OpDef* def = FindOp(o.kind());
@@ -152,7 +170,7 @@ class Viewer {
       }
     }
     for (int32_t t : *model_.inputs()) {
-      if (in_arena(t)) Touch(t, all, 0);
+      if (in_arena(t) && !comes_by_rows[static_cast<size_t>(t)]) Touch(t, all, 0);
     }
     for (int32_t t : *model_.outputs()) {
       if (in_arena(t)) Touch(t, all, std::max(step_count() - 1, 0));
@@ -198,7 +216,7 @@ class Viewer {
   void FindScratch() {
     std::vector<std::vector<int32_t>> steps_of(Count(model_.operators()));
     for (int32_t s = 0; s < step_count(); ++s) {
-      steps_of[static_cast<size_t>(step(s).op())].push_back(s);
+      if (!is_input(step(s))) steps_of[static_cast<size_t>(step(s).op())].push_back(s);
     }
     for (size_t i = 0; i < steps_of.size(); ++i) {
       if (steps_of[i].empty()) continue;
@@ -265,7 +283,9 @@ class Viewer {
   void FindBound() {
     std::vector<int32_t> order;  // operators that run
     std::vector<bool> seen(Count(model_.operators()));
-    for (int32_t s = 0; s < step_count(); ++s) seen[static_cast<size_t>(step(s).op())] = true;
+    for (int32_t s = 0; s < step_count(); ++s) {
+      if (!is_input(step(s))) seen[static_cast<size_t>(step(s).op())] = true;
+    }
     std::vector<Life> lives(storages_.size());
     const auto use = [&](int32_t t, size_t at) {
       if (!in_arena(t)) return;
