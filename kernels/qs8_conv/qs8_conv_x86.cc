@@ -97,14 +97,22 @@ ConvX86Form PackChannel(const QS8ConvShape& s, const QS8ConvConstants& k, const 
   const int8_t* w = k.weights + static_cast<size_t>(n) * static_cast<size_t>(count);
   const int32_t bias = k.bias != nullptr ? k.bias[n] : 0;
   // Over all inputs: the sum of weights, and the ends of the accumulator's range.
-  int64_t sum = 0, low = bias, high = bias;
-  const int32_t x_low = -128 - s.input_zero_point, x_high = 127 - s.input_zero_point;
-  for (int64_t i = 0; i < count; ++i) {
-    const int32_t v = w[i] - s.weight_zero_point;
-    sum += v;
-    low += v * (v > 0 ? x_low : x_high);
-    high += v * (v > 0 ? x_high : x_low);
+  int64_t up = 0, down = 0;  // sums of the positive and of the negative weights
+  for (int64_t begin = 0; begin < count;) {
+    const int64_t end = begin + (1 << 20) < count ? begin + (1 << 20) : count;
+    int32_t some_up = 0, some_down = 0;  // 32 bits are enough for a while, and twice as fast
+    for (; begin < end; ++begin) {
+      const int32_t v = w[begin] - s.weight_zero_point;
+      some_up += v > 0 ? v : 0;
+      some_down += v < 0 ? v : 0;
+    }
+    up += some_up;
+    down += some_down;
   }
+  const int32_t x_low = -128 - s.input_zero_point, x_high = 127 - s.input_zero_point;
+  const int64_t sum = up + down;
+  const int64_t low = bias + up * x_low + down * x_high;
+  const int64_t high = bias + up * x_high + down * x_low;
   // int16: the packed weights are w - weight_zero_point. Else they are w (ConvX86Run corrects for
   // their zero point), and the panel holds x + 128.
   const int64_t packed = isa.element_bytes == 2 ? sum : sum + count * s.weight_zero_point;
@@ -139,16 +147,22 @@ void PackWeights(const QS8ConvShape& s, const int8_t* w, const Layout& l, const 
   const size_t unit = static_cast<size_t>(isa.unit);
   for (int32_t i = 0; i < segments; ++i) {
     const int8_t* from = w + static_cast<size_t>(i) * static_cast<size_t>(l.segment);
-    for (int32_t e = 0; e < l.segment; ++e) {
-      const size_t step =
-          static_cast<size_t>(i) * static_cast<size_t>(l.steps) + static_cast<size_t>(e / isa.unit);
-      const size_t at =
-          (step * kConvX86Block + static_cast<size_t>(lane)) * unit + static_cast<size_t>(e) % unit;
+    size_t at = (static_cast<size_t>(i) * static_cast<size_t>(l.steps) * kConvX86Block +
+                 static_cast<size_t>(lane)) *
+                unit;
+    for (int32_t e = 0; e < l.segment; e += isa.unit, at += kConvX86Block * unit) {
+      const int32_t n = l.segment - e < isa.unit ? l.segment - e : isa.unit;
       if (isa.element_bytes == 1 || l.narrow) {
-        std::memcpy(block + at, from + e, 1);
-      } else {
-        const int16_t v = static_cast<int16_t>(from[e] - s.weight_zero_point);
-        std::memcpy(block + at * 2, &v, 2);
+        if (n == 4) {
+          std::memcpy(block + at, from + e, 4);  // the usual case, one store
+        } else {
+          std::memcpy(block + at, from + e, static_cast<size_t>(n));
+        }
+        continue;
+      }
+      for (int32_t j = 0; j < n; ++j) {
+        const int16_t v = static_cast<int16_t>(from[e + j] - s.weight_zero_point);
+        std::memcpy(block + (at + static_cast<size_t>(j)) * 2, &v, 2);
       }
     }
   }
