@@ -24,8 +24,8 @@ struct Multiplier {
   int32_t shift = 0;
 };
 
-// The nearest Multiplier to a real one; 0 for anything below 2^-32, the largest for anything that is
-// too large, infinite or not a number.
+// The nearest Multiplier to a real one; 0 for anything below 2^-32, the largest for anything that
+// is too large, infinite or not a number.
 inline Multiplier QuantizeMultiplier(double real) {
   if (real == 0.0) return {0, 0};
   if (!(std::fabs(real) < 2147483648.0)) return {std::numeric_limits<int32_t>::max(), 30};

@@ -25,8 +25,8 @@ struct PlannedScratch {
 };
 
 struct Plan {
-  std::vector<fb::Step> steps;      // an operator without a step is one whose outputs are views
-  std::vector<TensorPlace> places;  // one a tensor of the graph
+  std::vector<fb::Step> steps;          // an operator without a step is one whose outputs are views
+  std::vector<TensorPlace> places;      // one a tensor of the graph
   std::vector<PlannedScratch> scratch;  // one an operator, or empty
   uint64_t arena_bytes = 0;
   uint64_t state_bytes = 0;

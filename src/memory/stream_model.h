@@ -45,7 +45,8 @@ struct StreamModel {
   std::vector<StreamStorage> storages;  // by root tensor
 };
 
-// row_fed: image inputs come in by rows, from a StreamOp of their own (op = -1 - index of the input).
+// row_fed: image inputs come in by rows, from a StreamOp of their own (op = -1 - index of the
+// input).
 StreamModel MakeStreamModel(const Graph& graph, IsaSet isa, bool row_fed);
 
 struct StreamStep {

@@ -307,8 +307,7 @@ bool BinaryRows(const OpView& op, size_t input, RowRange out, RowRange* in) {
   const int32_t n = out.begin / height;
   const int32_t last = (out.end - 1) / height;
   if (last > n) {  // several batches: all of theirs
-    *in = t.dims[0] == 1 ? RowRange{0, t.dims[1]}
-                         : RowRange{n * t.dims[1], (last + 1) * t.dims[1]};
+    *in = t.dims[0] == 1 ? RowRange{0, t.dims[1]} : RowRange{n * t.dims[1], (last + 1) * t.dims[1]};
     return true;
   }
   const int32_t base = t.dims[0] == 1 ? 0 : n * t.dims[1];

@@ -8,11 +8,11 @@ zoo=$(cd "$(dirname "$0")/../.." && pwd)/../shared/zoo
 work=$build/fuzz
 rm -rf "$work"
 mkdir -p "$work"
-"$build/tests/fuzz/make_seeds" "$work/seeds" "$zoo"
+"$build/bin/make_seeds" "$work/seeds" "$zoo"
 for fuzzer in load_run import; do
   mkdir -p "$work/corpus_$fuzzer"
   echo "fuzz_$fuzzer, $seconds s from $(find "$work/seeds/$fuzzer" -type f | wc -l) seeds"
-  if ! "$build/tests/fuzz/fuzz_$fuzzer" -seed=1 -max_total_time="$seconds" -timeout=20 \
+  if ! "$build/bin/fuzz_$fuzzer" -seed=1 -max_total_time="$seconds" -timeout=20 \
     -rss_limit_mb=3000 -max_len=16384 -print_final_stats=1 -artifact_prefix="$work/" \
     "$work/corpus_$fuzzer" "$work/seeds/$fuzzer" 2>"$work/$fuzzer.log"; then
     tail -n 60 "$work/$fuzzer.log"
