@@ -19,11 +19,11 @@ struct DirectArgs {
   int8_t* out[2 * kMostPieces];  // [row][piece]; null: none
   const int8_t* zeros;           // a vector of zero points
   size_t pixel;                  // bytes between columns, in and out
-  int32_t first_column;          // of the first output's window
-  int32_t column_step;           // dilation_w
-  int32_t in_w, out_w;           // out_w: outputs, column_step apart
-  int32_t channels;              // of a piece
-  int32_t plain_w;               // columns that loads of whole pieces may read
+  // Columns that the outputs read, dilation_w apart: so many before the image, then inside it.
+  int32_t before, inside;
+  int32_t out_w;     // outputs, as far apart
+  int32_t channels;  // of a piece
+  int32_t plain;     // columns inside that loads of whole pieces may read
   const uint8_t* pack;
   int32_t zero_point, act_min, act_max;
 };
@@ -60,19 +60,16 @@ OCTET_NOINLINE void Direct(const DirectArgs& a) {
   // Rows that aren't wanted are written to a spare place.
   alignas(64) int8_t spare[kV];
   int8_t* to[R * P];
-  size_t to_step[R * P];
   OCTET_UNROLL for (int i = 0; i < R * P; ++i) {
     to[i] = kWhole || a.out[i] != nullptr ? a.out[i] : spare;
-    to_step[i] = kWhole || a.out[i] != nullptr ? a.pixel : 0;
   }
   const Ops::Mask mask = Ops::MaskOf(kWhole ? kV : a.channels);
-  const uint32_t in_w = static_cast<uint32_t>(a.in_w);
-  uint32_t column = static_cast<uint32_t>(a.first_column);
-  const uint32_t column_step = static_cast<uint32_t>(a.column_step);
+  const uint32_t inside = static_cast<uint32_t>(a.inside);
+  uint32_t column = 0u - static_cast<uint32_t>(a.before);
   const Int zeros = Ops::Load(a.zeros);
   const auto next = [&](Column & x) __attribute__((always_inline)) {
     Int in[4] = {zeros, zeros, zeros, R == 2 ? zeros : Ops::Zero()};
-    if (column < in_w) {
+    if (column < inside) {
       if (kWhole) {
         OCTET_UNROLL for (int k = 0; k < kRows; ++k) {
           in[k] = Ops::Load(from[k]);
@@ -80,7 +77,7 @@ OCTET_NOINLINE void Direct(const DirectArgs& a) {
           OCTET_KEEP_POINTER(from[k]);
         }
       } else {
-        const bool plain = Ops::kMasks || column < static_cast<uint32_t>(a.plain_w);
+        const bool plain = Ops::kMasks || column < static_cast<uint32_t>(a.plain);
         OCTET_UNROLL for (int k = 0; k < kRows; ++k) {
           in[k] = plain ? Ops::LoadPieces<P>(from + k * P, mask)
                         : LoadCarefully<P>(from + k * P, static_cast<size_t>(a.channels));
@@ -91,7 +88,7 @@ OCTET_NOINLINE void Direct(const DirectArgs& a) {
         }
       }
     }
-    column += column_step;
+    ++column;
     Ops::Interleave4(in, x);
   };
   const auto output = [&](const Column& x0, const Column& x1, const Column& x2)
@@ -133,7 +130,9 @@ OCTET_NOINLINE void Direct(const DirectArgs& a) {
       } else {
         Ops::StorePieces<P>(to + r * P, out, mask, a.channels);
       }
-      OCTET_UNROLL for (int p = 0; p < P; ++p) to[r * P + p] += to_step[r * P + p];
+      OCTET_UNROLL for (int p = 0; p < P; ++p) {
+        if (kWhole || to[r * P + p] != spare) to[r * P + p] += a.pixel;
+      }
     }
   };
 

@@ -78,6 +78,7 @@ Finish FinishOf(const QS8DwConvShape& s, uint8_t epilogue) {
 struct Context {
   const QS8DwConvRun* run;
   const DwX86Plan* plan;
+  const uint8_t* pack;
   const int8_t** rows;  // the window's, at channel 0; null outside the image
   const int8_t* zeros;
   uint8_t* staged;
@@ -133,62 +134,64 @@ void RunBlock(const Context& context, const Strip& strip, const DwX86Block& bloc
   tiles(tile);
 }
 
-// One block in rows y and, for two rows, y + dilation_h, without staging; or, where the block isn't
-// whole, in the rows [y, end) of as many pieces.
-void RunDirect(const Context& context, const DwX86Block& block, const uint8_t* pack,
-               DirectFn direct, int32_t image, int32_t y, int32_t end) {
+// Blocks [first, last), all like `block`, in rows y and, for two rows, y + dilation_h, without
+// staging; or one block that isn't whole, in the rows [y, end) of as many pieces.
+template <class Pick>
+OCTET_INLINE void RunDirect(const Context& context, const DwX86Block& block, int32_t first,
+                            int32_t last, int32_t image, int32_t y, int32_t end, const Pick& pick) {
   const QS8DwConvRun& run = *context.run;
   const QS8DwConvShape& s = *run.shape;
   const DwX86Plan& plan = *context.plan;
+  const int32_t d = s.dilation_h;
   const int pieces = kV / block.width;
-  const int32_t apart = block.channels == kV ? s.dilation_h : 1;  // the rows of a pair
-  DirectArgs a;
-  for (int i = 4 * pieces; i-- > plan.window_rows * pieces;) a.rows[i] = nullptr;
+  const int32_t apart = block.channels == kV ? d : 1;  // the rows of a pair
+  const int8_t* rows[4 * kMostPieces] = {};
+  int8_t* out[2 * kMostPieces] = {};
   for (int p = 0; p < pieces; ++p) {
-    const int32_t first = y + p * plan.pair;
-    const int32_t top = first * s.stride_h - s.pad_top;
-    const bool second = plan.pair == 2 && first + apart < end;
-    for (int32_t k = 0; k < plan.window_rows; ++k) {
-      const int32_t iy = top + k * s.dilation_h;
-      const bool wanted = first < end && (second || k < s.kernel_h);
-      a.rows[k * pieces + p] = wanted && iy >= 0 && iy < s.in_h
-                                   ? InputRow(run.input, image * s.in_h + iy) + block.begin
-                                   : nullptr;
+    const int32_t at = y + p * plan.pair;
+    if (at >= end) break;
+    const int32_t top = at * s.stride_h - s.pad_top;
+    const bool second = plan.pair == 2 && at + apart < end;
+    const int32_t window = second ? plan.window_rows : s.kernel_h;
+    for (int32_t k = 0; k < window; ++k) {
+      const int32_t iy = top + k * d;
+      if (iy < 0 || iy >= s.in_h) continue;
+      rows[k * pieces + p] = InputRow(run.input, image * s.in_h + iy) + block.begin;
     }
-    a.out[p] = first < end ? OutputRow(run.output, image * s.out_h + first) + block.begin : nullptr;
-    a.out[pieces + p] =
-        second ? OutputRow(run.output, image * s.out_h + first + apart) + block.begin : nullptr;
+    out[p] = OutputRow(run.output, image * s.out_h + at) + block.begin;
+    if (second) {
+      out[pieces + p] = OutputRow(run.output, image * s.out_h + at + apart) + block.begin;
+    }
   }
+  DirectArgs a;
   a.zeros = context.zeros;
   a.pixel = static_cast<size_t>(s.in_c) * s.dilation_w;
-  a.column_step = s.dilation_w;
-  a.in_w = s.in_w;
   a.channels = block.channels;
-  const int32_t over = block.width - (s.in_c - block.begin);
-  a.plain_w = over > 0 ? s.in_w - (over + s.in_c - 1) / s.in_c : s.in_w;
-  if (a.plain_w < 0) a.plain_w = 0;
-  a.pack = pack;
   a.zero_point = s.output_zero_point;
   a.act_min = s.act_min;
   a.act_max = s.act_max;
+  const int32_t over = block.width - (s.in_c - block.begin);
+  const int32_t plain_w = over > 0 ? s.in_w - (over + s.in_c - 1) / s.in_c : s.in_w;
   // Dilation: outputs that far apart share columns, the ones between them are further sets.
-  const DirectArgs at_zero = a;
-  for (int32_t x = 0; x < s.dilation_w && x < s.out_w; ++x) {
-    a.first_column = x - s.pad_left;
-    a.out_w = (s.out_w - x + s.dilation_w - 1) / s.dilation_w;
-    const int32_t before = a.first_column < 0 ? -a.first_column : 0;
-    int32_t column = a.first_column + (before + s.dilation_w - 1) / s.dilation_w * s.dilation_w;
-    if (column >= s.in_w) column = 0;  // none lies in the image
-    const size_t in = static_cast<size_t>(column) * s.in_c, out = static_cast<size_t>(x) * s.in_c;
-    if (in > 0 || out > 0) {
-      for (int i = 0; i < 4 * pieces; ++i) {
-        a.rows[i] = at_zero.rows[i] != nullptr ? at_zero.rows[i] + in : nullptr;
-      }
-      for (int i = 0; i < 2 * pieces; ++i) {
-        a.out[i] = at_zero.out[i] != nullptr ? at_zero.out[i] + out : nullptr;
-      }
+  const int32_t step = s.dilation_w;
+  const auto steps = [step](int32_t n) {  // in n > 0 columns
+    return step == 1 ? n : (n + step - 1) / step;
+  };
+  for (int32_t x = 0; x < step && x < s.out_w; ++x) {
+    a.before = x < s.pad_left ? steps(s.pad_left - x) : 0;
+    a.out_w = steps(s.out_w - x);
+    const int32_t column = x - s.pad_left + a.before * step;  // the first one inside
+    a.inside = column < s.in_w ? steps(s.in_w - column) : 0;
+    a.plain = column < plain_w ? steps(plain_w - column) : 0;
+    size_t from = a.inside > 0 ? static_cast<size_t>(column) * s.in_c : 0;
+    size_t to = static_cast<size_t>(x) * s.in_c;
+    for (int32_t i = first; i < last; ++i, from += kV, to += kV) {
+      for (int k = 0; k < 4 * pieces; ++k)
+        a.rows[k] = rows[k] != nullptr ? rows[k] + from : nullptr;
+      for (int k = 0; k < 2 * pieces; ++k) a.out[k] = out[k] != nullptr ? out[k] + to : nullptr;
+      a.pack = context.pack + plan.pack_header + plan.pack_block * i;
+      pick(i)(a);
     }
-    direct(a);
   }
 }
 
@@ -275,6 +278,7 @@ void RunDwConv(const QS8DwConvRun& run, DwX86Isa isa) {
   Context context;
   context.run = &run;
   context.plan = &plan;
+  context.pack = pack;
   context.rows = reinterpret_cast<const int8_t**>(scratch);
   StageJob* const jobs = reinterpret_cast<StageJob*>(scratch + plan.rows_bytes);
   int32_t* const offsets = reinterpret_cast<int32_t*>(scratch + plan.rows_bytes + plan.jobs_bytes);
@@ -302,11 +306,8 @@ void RunDwConv(const QS8DwConvRun& run, DwX86Isa isa) {
     if (plan.direct && full) {
       ForImages(run, [&](int32_t image, int32_t begin, int32_t end) {
         ForPairs(s, plan, begin, end, [&](int32_t y, int rows) {
-          DwX86Block block = kind;
-          for (int32_t i = first; i < last; ++i, block.begin += kV) {
-            RunDirect(context, block, pack_of(i), PickWhole(s, plan, rows, FinishOf(s, pack[i])),
-                      image, y, rows == 2 ? end : y + 1);
-          }
+          RunDirect(context, kind, first, last, image, y, rows == 2 ? end : y + 1,
+                    [&](int32_t i) { return PickWhole(s, plan, rows, FinishOf(s, pack[i])); });
         });
       });
       continue;
@@ -325,7 +326,7 @@ void RunDwConv(const QS8DwConvRun& run, DwX86Isa isa) {
     ForImages(run, [&](int32_t image, int32_t begin, int32_t end) {
       const int32_t stop = begin + in_pieces(end - begin);
       for (int32_t y = begin; y < stop; y += unit) {
-        RunDirect(context, kind, pack_of(first), pieces, image, y, stop);
+        RunDirect(context, kind, first, first + 1, image, y, stop, [&](int32_t) { return pieces; });
       }
       more = more || stop < end;
     });
