@@ -332,7 +332,7 @@ TEST_F(VerifyMeaning, OptionValues) {
 TEST_F(VerifyMeaning, InputsAndOutputs) {
   ExpectRefused(sample_, "does not exist", [&](auto& m) { m.inputs[0] = -1; });
   ExpectRefused(sample_, "does not exist", [&](auto& m) { m.outputs[0] = 10000; });
-  ExpectRefused(sample_, "not a whole tensor in the arena",
+  ExpectRefused(sample_, "not in the arena",
                 [&](auto& m) { m.inputs[0] = m.operators[0]->inputs[1]; });
   ExpectRefused(stateful_, "not a whole tensor",
                 [&](auto& m) { m.outputs[0] = Op(m, OpKind::SVDF).inputs[4]; });
@@ -345,7 +345,11 @@ TEST_F(VerifyMeaning, InputsAndOutputs) {
 }
 
 TEST_F(VerifyMeaning, Steps) {
-  ExpectRefused(sample_, "does not exist", [](auto& m) { m.steps[0] = fb::Step(-1, 0, -1); });
+  // -1 - i hands over rows of input i.
+  ExpectRefused(sample_, "does not exist", [](auto& m) { m.steps[0] = fb::Step(-1000, 0, -1); });
+  ExpectRefused(sample_, "not there", [](auto& m) { m.steps[0] = fb::Step(-1, 0, -1); });
+  ExpectRefused(sample_, "come in after",
+                [](auto& m) { m.steps.insert(m.steps.begin(), 2, fb::Step(-1, 0, -1)); });
   ExpectRefused(sample_, "does not exist", [](auto& m) { m.steps[0] = fb::Step(1000, 0, -1); });
   ExpectRefused(sample_, "having computed", [](auto& m) { m.steps.push_back(m.steps[0]); });
   ExpectRefused(sample_, "not there", [](auto& m) { m.steps.erase(m.steps.begin()); });
