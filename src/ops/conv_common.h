@@ -34,9 +34,9 @@ Status CheckWindow(const TensorView& in, const TensorView& out, const fb::Conv2D
 bool WindowRows(const TensorView& in, const TensorView& out, int32_t kernel_h, int32_t stride_h,
                 int32_t dilation_h, int32_t pad_top, RowRange rows, RowRange* needed);
 
-// Below this many multiply-accumulates a step runs on one thread: waking another costs some
+// Below this many multiply-accumulates a step runs on one thread: waking another costs some ten
 // microseconds.
-constexpr uint64_t kMinMacsToSplit = 400000;
+constexpr uint64_t kMinMacsToSplit = 3000000;
 
 // Runs rows [row_begin, row_end) of all channels, split over threads; `whole` has everything but
 // ranges and scratch.
