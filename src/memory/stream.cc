@@ -56,7 +56,6 @@ struct StreamPlanner::Impl {
 
   void Consider(const StreamSegment& segment) {
     const Cost cost = Estimate(segment);
-    // A wider band of the same operators that needs no more is better.
     by_end[segment.end].push_back({segment, cost});
   }
 

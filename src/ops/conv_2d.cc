@@ -98,12 +98,7 @@ void Bind(const OpView& op, IsaSet isa, Binding* b) {
 }
 
 void Init(const OpView& op, const Binding& b, void* params) {
-  if (op.in(0).type == DType::INT16) {
-    QS16Params& p = *static_cast<QS16Params*>(params);
-    p.kernel = static_cast<const QS16ConvKernel*>(b.row);
-    p.shape = MakeShape16(op);
-    return;
-  }
+  if (op.in(0).type == DType::INT16) return InitQS16(MakeShape16(op), b, params);
   Params& p = *static_cast<Params*>(params);
   p.kernel = static_cast<const QS8ConvKernel*>(b.row);
   p.shape = MakeShape(op);

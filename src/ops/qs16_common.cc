@@ -34,6 +34,12 @@ void BindQS16(const QS16ConvShape& shape, IsaSet isa, Binding* b) {
   b->pack_bytes = kernel.pack_bytes(shape);
 }
 
+void InitQS16(const QS16ConvShape& shape, const Binding& b, void* params) {
+  QS16Params& p = *static_cast<QS16Params*>(params);
+  p.kernel = static_cast<const QS16ConvKernel*>(b.row);
+  p.shape = shape;
+}
+
 void PackQS16(const OpView& op, const QS16Params& p, bool float_product, void* pack) {
   QS16ConvConstants k;
   k.weights = op.in(1).as<int8_t>();

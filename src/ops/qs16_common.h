@@ -12,6 +12,7 @@ struct QS16Params {
 };
 
 void BindQS16(const QS16ConvShape& shape, IsaSet isa, Binding* binding);
+void InitQS16(const QS16ConvShape& shape, const Binding& binding, void* params);
 void PackQS16(const OpView& op, const QS16Params& params, bool float_product, void* pack);
 Status RunQS16(const RunContext& context);  // params are QS16Params
 
