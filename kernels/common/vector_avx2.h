@@ -92,6 +92,10 @@ OCTET_INLINE void StoreF32Part(float* p, VecF v, size_t n) {
 OCTET_INLINE VecI LoadS8AsI16(const int8_t* p) {
   return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 }
+// kLanes int16, as int32.
+OCTET_INLINE VecI LoadS16(const int16_t* p) {
+  return _mm256_cvtepi16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
 // n <= kLanes int16, as int32; the rest is zero.
 OCTET_INLINE VecI LoadS16Part(const int16_t* p, size_t n) {
   alignas(16) int16_t block[kLanes] = {};

@@ -70,6 +70,10 @@ OCTET_INLINE void StoreF32Part(float* p, VecF v, size_t n) {
 OCTET_INLINE VecI LoadS8AsI16(const int8_t* p) {
   return _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 }
+// kLanes int16, as int32.
+OCTET_INLINE VecI LoadS16(const int16_t* p) {
+  return _mm512_cvtepi16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
 // n <= kLanes int16, as int32; the rest is zero.
 OCTET_INLINE VecI LoadS16Part(const int16_t* p, size_t n) {
   return _mm512_cvtepi16_epi32(_mm256_maskz_loadu_epi16(FirstLanes(n), p));

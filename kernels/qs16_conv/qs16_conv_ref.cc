@@ -2,23 +2,14 @@
 #include "kernels/qs16_conv/qs16_conv_kernels.h"
 
 namespace octet {
-namespace {
-
-struct Channel {
-  int64_t bias;
-  Multiplier multiplier;
-};
-
-}  // namespace
-
 bool QS16ConvRefSupports(const QS16ConvShape&) { return true; }
 
 size_t QS16ConvRefPackBytes(const QS16ConvShape& s) {
-  return static_cast<size_t>(s.out_c) * sizeof(Channel);
+  return static_cast<size_t>(s.out_c) * sizeof(QS16Channel);
 }
 
 void QS16ConvRefPack(const QS16ConvShape& s, const QS16ConvConstants& k, void* pack) {
-  Channel* channels = static_cast<Channel*>(pack);
+  QS16Channel* channels = static_cast<QS16Channel*>(pack);
   for (int32_t n = 0; n < s.out_c; ++n) {
     if (k.bias != nullptr) {
       channels[n].bias =
@@ -30,7 +21,7 @@ void QS16ConvRefPack(const QS16ConvShape& s, const QS16ConvConstants& k, void* p
 
 void QS16ConvRefRun(const QS16ConvRun& run) {
   const QS16ConvShape& s = *run.shape;
-  const Channel* channels = static_cast<const Channel*>(run.pack);
+  const QS16Channel* channels = static_cast<const QS16Channel*>(run.pack);
   const int32_t cin = s.in_c / s.groups, cout = s.out_c / s.groups;
   for (int32_t row = run.row_begin; row < run.row_end; ++row) {
     const int32_t b = row / s.out_h, y = row % s.out_h;
@@ -56,12 +47,7 @@ void QS16ConvRefRun(const QS16ConvRun& run) {
             }
           }
         }
-        const int32_t scaled = s.acc64
-                                   ? Requantize64(static_cast<int64_t>(acc), channels[n].multiplier)
-                                   : Requantize(static_cast<int32_t>(static_cast<uint32_t>(acc)),
-                                                channels[n].multiplier);
-        out[static_cast<size_t>(x) * s.out_c + n] =
-            static_cast<int16_t>(Clamp(scaled, s.act_min, s.act_max));
+        out[static_cast<size_t>(x) * s.out_c + n] = channels[n].Output(s, acc);
       }
     }
   }

@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "kernels/common/requant.h"
+#include "kernels/s8_dot/s8_dot.h"
 
 namespace octet {
 
@@ -37,5 +38,13 @@ void QS8DeconvRef(const DeconvShape& shape, const int8_t* input, const int8_t* w
 void QS16DeconvRef(const DeconvShape& shape, const int16_t* input, const int8_t* weights,
                    const DeconvChannel* channels, int32_t row_begin, int32_t row_end,
                    int16_t* output);
+
+// The same by dot products over the input's channels; int16 with weights whose zero point is 0.
+void QS8DeconvDot(const S8DotKernel& dot, const DeconvShape& shape, const int8_t* input,
+                  const int8_t* weights, const DeconvChannel* channels, int32_t row_begin,
+                  int32_t row_end, int8_t* output);
+void QS16DeconvDot(const S8DotKernel& dot, const DeconvShape& shape, const int16_t* input,
+                   const int8_t* weights, const DeconvChannel* channels, int32_t row_begin,
+                   int32_t row_end, int16_t* output);
 
 }  // namespace octet

@@ -23,6 +23,8 @@ struct S8DotArgs {
 using S8DotRowsFn = void (*)(const S8DotArgs& args, int32_t* acc);
 // The same with w[i][j]: rows of w are contiguous along n.
 using S8DotColumnsFn = void (*)(const S8DotArgs& args, int32_t* acc);
+// acc[j] += x[j] * w[j], j < n, of int16 x.
+using S16ProductsFn = void (*)(const int16_t* x, const int8_t* w, size_t n, int32_t* acc);
 // int16 x, whose zero point is 0, as is the weights'; 64-bit sums.
 using S16DotRowsFn = void (*)(const S8DotArgs& args, int64_t* acc);
 
@@ -32,13 +34,15 @@ struct S8DotKernel {
   S8DotRowsFn rows;
   S8DotColumnsFn columns;
   S16DotRowsFn rows16;
+  S16ProductsFn products16;
 };
 
 // Declarations and table come from the rows of s8_dot_table.inc.
 #define OCTET_S8_DOT(suffix, name, isa)                           \
   void S8DotRows##suffix(const S8DotArgs& args, int32_t* acc);    \
   void S8DotColumns##suffix(const S8DotArgs& args, int32_t* acc); \
-  void S16DotRows##suffix(const S8DotArgs& args, int64_t* acc);
+  void S16DotRows##suffix(const S8DotArgs& args, int64_t* acc);   \
+  void S16Products##suffix(const int16_t* x, const int8_t* w, size_t n, int32_t* acc);
 #include "kernels/s8_dot/s8_dot_table.inc"
 #undef OCTET_S8_DOT
 

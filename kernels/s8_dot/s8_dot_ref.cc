@@ -34,4 +34,8 @@ void S16DotRowsRef(const S8DotArgs& s, int64_t* acc) {
   }
 }
 
+void S16ProductsRef(const int16_t* x, const int8_t* w, size_t n, int32_t* acc) {
+  for (size_t j = 0; j < n; ++j) acc[j] += x[j] * w[j];
+}
+
 }  // namespace octet

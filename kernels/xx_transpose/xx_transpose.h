@@ -23,13 +23,11 @@ struct XxTransposeKernel {
 
 Span<const XxTransposeKernel> XxTransposeTable();
 
-void X8TransposeRef(const uint8_t* from, ptrdiff_t from_stride, uint8_t* to, ptrdiff_t to_stride,
-                    size_t rows, size_t columns);
-void X16TransposeRef(const uint8_t* from, ptrdiff_t from_stride, uint8_t* to, ptrdiff_t to_stride,
-                     size_t rows, size_t columns);
-void X32TransposeRef(const uint8_t* from, ptrdiff_t from_stride, uint8_t* to, ptrdiff_t to_stride,
-                     size_t rows, size_t columns);
-void X64TransposeRef(const uint8_t* from, ptrdiff_t from_stride, uint8_t* to, ptrdiff_t to_stride,
-                     size_t rows, size_t columns);
+// Declarations and table come from the rows of xx_transpose_table.inc.
+#define OCTET_XX_TRANSPOSE(function, name, isa, element)                                      \
+  void function(const uint8_t* from, ptrdiff_t from_stride, uint8_t* to, ptrdiff_t to_stride, \
+                size_t rows, size_t columns);
+#include "kernels/xx_transpose/xx_transpose_table.inc"
+#undef OCTET_XX_TRANSPOSE
 
 }  // namespace octet

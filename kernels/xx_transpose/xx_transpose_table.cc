@@ -4,10 +4,9 @@ namespace octet {
 
 Span<const XxTransposeKernel> XxTransposeTable() {
   static constexpr XxTransposeKernel kTable[] = {
-      {"x8_transpose__ref", Isa::kScalar, 1, X8TransposeRef},
-      {"x16_transpose__ref", Isa::kScalar, 2, X16TransposeRef},
-      {"x32_transpose__ref", Isa::kScalar, 4, X32TransposeRef},
-      {"x64_transpose__ref", Isa::kScalar, 8, X64TransposeRef},
+#define OCTET_XX_TRANSPOSE(function, name, isa, element) {name, Isa::isa, element, function},
+#include "kernels/xx_transpose/xx_transpose_table.inc"
+#undef OCTET_XX_TRANSPOSE
   };
   return {kTable, sizeof kTable / sizeof kTable[0]};
 }

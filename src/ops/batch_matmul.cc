@@ -3,6 +3,7 @@
 //
 // Source of the formula: TFLite's reference_ops::BatchMatMul (int16 sums have 64 bits).
 #include "kernels/common/requant.h"
+#include "kernels/s8_dot/s8_dot.h"
 #include "src/ops/op.h"
 
 namespace octet {
@@ -23,6 +24,7 @@ struct Params {
   size_t batches, m, n, k;
   Multiplier multiplier;
   int32_t output_zero_point;
+  const S8DotKernel* dot;  // of int8; null: the reference
 };
 
 // Sizes as the product sees them, after transposing.
@@ -120,7 +122,34 @@ void Row(const Params& p, const T* lhs, const T* rhs, T* output) {
   }
 }
 
-template <class T, class Acc>
+// The same by a kernel.
+void DotRow(const Params& p, const int8_t* lhs, const int8_t* rhs, int8_t* output) {
+  constexpr size_t kBlock = 64;
+  for (size_t n0 = 0; n0 < p.n; n0 += kBlock) {
+    const size_t n = p.n - n0 < kBlock ? p.n - n0 : kBlock;
+    int32_t sums[kBlock] = {};
+    S8DotArgs args = {lhs, p.lhs.column, p.lhs.zero_point, p.rhs.zero_point, nullptr, 0, p.k, n};
+    args.w = rhs + n0 * p.rhs.column;
+    if (p.rhs.column == 1) {
+      args.stride = p.rhs.row;
+      p.dot->columns(args, sums);
+    } else {
+      args.stride = p.rhs.column;
+      p.dot->rows(args, sums);
+    }
+    for (size_t j = 0; j < n; ++j) output[n0 + j] = Store<int8_t>(p, sums[j]);
+  }
+}
+
+void AnyRow(const Params& p, const int8_t* lhs, const int8_t* rhs, int8_t* output) {
+  if (p.dot != nullptr) return DotRow(p, lhs, rhs, output);
+  Row<int8_t, int32_t>(p, lhs, rhs, output);
+}
+void AnyRow(const Params& p, const int16_t* lhs, const int16_t* rhs, int16_t* output) {
+  Row<int16_t, int64_t>(p, lhs, rhs, output);
+}
+
+template <class T>
 Status Run(const RunContext& c) {
   const Params& p = *static_cast<const Params*>(c.params);
   const size_t grain = 32768 / (p.n * p.k) + 1;
@@ -134,16 +163,27 @@ Status Run(const RunContext& c) {
         rhs += batch % p.batch[axis] * p.rhs.batch[axis];
         batch /= p.batch[axis];
       }
-      Row<T, Acc>(p, lhs, rhs, c.out<T>() + i * p.n);
+      AnyRow(p, lhs, rhs, c.out<T>() + i * p.n);
     }
   });
   return OCTET_OK;
 }
 
-void Bind(const OpView& op, IsaSet, Binding* binding) {
+// Kernels want the left side's rows, or the right side's, contiguous.
+bool HasKernel(const OpView& op) {
+  const auto& o = *op.options<fb::BatchMatMulOptions>();
+  return op.in(0).type == DType::INT8 && !(o.adj_x() && o.adj_y());
+}
+
+void Bind(const OpView& op, IsaSet isa, Binding* binding) {
   const bool narrow = op.in(0).type == DType::INT8;
   binding->kernel = narrow ? "qs8_batch_matmul__ref" : "qs16_batch_matmul__ref";
-  binding->run = narrow ? Run<int8_t, int32_t> : Run<int16_t, int64_t>;
+  binding->run = narrow ? Run<int8_t> : Run<int16_t>;
+  const S8DotKernel& dot = FirstRow(S8DotTable(), isa);
+  if (HasKernel(op) && dot.isa != Isa::kScalar) {
+    binding->kernel = dot.name;
+    binding->row = &dot;
+  }
   binding->params_bytes = sizeof(Params);
   const bool adjoint = op.options<fb::BatchMatMulOptions>()->adj_x();
   binding->macs = static_cast<uint64_t>(op.out().elements()) *
@@ -165,8 +205,9 @@ Side MakeSide(const TensorView& t, bool adjoint, int32_t batch_rank) {
   return s;
 }
 
-void Init(const OpView& op, const Binding&, void* params) {
+void Init(const OpView& op, const Binding& binding, void* params) {
   Params& p = *static_cast<Params*>(params);
+  p.dot = static_cast<const S8DotKernel*>(binding.row);
   const auto& o = *op.options<fb::BatchMatMulOptions>();
   p.batch_rank = op.out().rank - 2;
   p.lhs = MakeSide(op.in(0), o.adj_x(), p.batch_rank);

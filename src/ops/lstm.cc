@@ -9,6 +9,7 @@
 
 #include "kernels/common/requant.h"
 #include "kernels/common/sigmoid16.h"
+#include "kernels/s8_dot/s8_dot.h"
 #include "src/ops/op.h"
 
 namespace octet {
@@ -36,6 +37,7 @@ struct Params {
   Multiplier forget_cell, input_cell, hidden;
   Scale16 cell_to_tanh;
   int32_t cell_clip;  // 0: none
+  const S8DotKernel* dot;
 };
 
 int32_t Saturate16(int32_t x) { return Clamp(x, -32768, 32767); }
@@ -130,10 +132,7 @@ Status Check(const OpView& op) {
   return OCTET_OK;
 }
 
-int32_t Dense(const int8_t* weights, const int8_t* x, size_t n, int32_t zero_point, int32_t bias,
-              Multiplier q) {
-  int32_t sum = 0;
-  for (size_t i = 0; i < n; ++i) sum += weights[i] * (x[i] - zero_point);
+int32_t Dense(int32_t sum, int32_t bias, Multiplier q) {
   const uint32_t acc = static_cast<uint32_t>(sum) + static_cast<uint32_t>(bias);
   return Saturate16(Requantize(static_cast<int32_t>(acc), q));
 }
@@ -141,17 +140,25 @@ int32_t Dense(const int8_t* weights, const int8_t* x, size_t n, int32_t zero_poi
 // One gate of all units, in Q0.15.
 void RunGate(const RunContext& c, size_t gate, const int8_t* input, const int8_t* hidden,
              int16_t* output) {
+  constexpr size_t kBlock = 32;  // units whose sums are found at a time
   const Params& p = *static_cast<const Params*>(c.params);
   const int8_t* from_input = c.in<int8_t>(kInputWeights + gate);
   const int8_t* from_hidden = c.in<int8_t>(kHiddenWeights + gate);
   const int32_t* bias = c.in<int32_t>(kBias + gate);
-  for (size_t u = 0; u < p.units; ++u) {
-    const int32_t x = Dense(from_input + u * p.inputs, input, p.inputs, p.input_zero_point, bias[u],
-                            p.from_input[gate]);
-    const int32_t h = Dense(from_hidden + u * p.units, hidden, p.units, p.hidden_zero_point, 0,
-                            p.from_hidden[gate]);
-    const int32_t argument = 3 * Saturate16(x + h);
-    output[u] = gate == kCellGate ? Tanh16(argument) : Logistic16(argument);
+  for (size_t u0 = 0; u0 < p.units; u0 += kBlock) {
+    const size_t n = p.units - u0 < kBlock ? p.units - u0 : kBlock;
+    int32_t x[kBlock] = {}, h[kBlock] = {};
+    p.dot->rows(
+        {input, 1, p.input_zero_point, 0, from_input + u0 * p.inputs, p.inputs, p.inputs, n}, x);
+    p.dot->rows(
+        {hidden, 1, p.hidden_zero_point, 0, from_hidden + u0 * p.units, p.units, p.units, n}, h);
+    for (size_t i = 0; i < n; ++i) {
+      const size_t u = u0 + i;
+      const int32_t sum =
+          Dense(x[i], bias[u], p.from_input[gate]) + Dense(h[i], 0, p.from_hidden[gate]);
+      const int32_t argument = 3 * Saturate16(sum);
+      output[u] = gate == kCellGate ? Tanh16(argument) : Logistic16(argument);
+    }
   }
 }
 
@@ -192,18 +199,21 @@ Status Run(const RunContext& c) {
   return OCTET_OK;
 }
 
-void Bind(const OpView& op, IsaSet, Binding* binding) {
+void Bind(const OpView& op, IsaSet isa, Binding* binding) {
   const uint64_t inputs = static_cast<uint64_t>(op.in(kInput).dims[2]);
   const uint64_t units = static_cast<uint64_t>(op.out().dims[2]);
-  binding->kernel = "lstm__ref";
+  const S8DotKernel& dot = FirstRow(S8DotTable(), isa);
+  binding->kernel = dot.name;
+  binding->row = &dot;
   binding->run = Run;
   binding->params_bytes = sizeof(Params);
   binding->scratch_bytes = kGates * static_cast<size_t>(units) * sizeof(int16_t);
   binding->macs = static_cast<uint64_t>(op.out().elements()) * kGates * (inputs + units);
 }
 
-void Init(const OpView& op, const Binding&, void* params) {
+void Init(const OpView& op, const Binding& binding, void* params) {
   Params& p = *static_cast<Params*>(params);
+  p.dot = static_cast<const S8DotKernel*>(binding.row);
   const auto& o = *op.options<fb::LstmOptions>();
   const TensorView& in = op.in(kInput);
   const TensorView& hidden = op.in(kHidden);

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "kernels/common/requant.h"
+#include "kernels/s8_dot/s8_dot.h"
 #include "src/ops/op.h"
 
 namespace octet {
@@ -19,6 +20,7 @@ struct Params {
   int32_t act_min, act_max;
   Multiplier to_state, to_output;
   size_t grain;
+  const S8DotKernel* dot;
 };
 
 Status Check(const OpView& op) {
@@ -65,13 +67,11 @@ Status Check(const OpView& op) {
   return OCTET_OK;
 }
 
-// Pushes the newest activation of one filter into its memory.
+// Pushes the newest activation of one filter, whose products' sum is given, into its memory.
 template <class T>
-void Push(const Params& p, const int8_t* input, const int8_t* weights, T* memory) {
+void Push(const Params& p, int32_t sum, T* memory) {
   constexpr int32_t kLow = std::numeric_limits<T>::min();
   constexpr int32_t kHigh = std::numeric_limits<T>::max();
-  int32_t sum = 0;
-  for (size_t i = 0; i < p.inputs; ++i) sum += weights[i] * (input[i] - p.input_zero_point);
   const int32_t x = Clamp(Requantize(sum, p.to_state), kLow, kHigh);
   std::memmove(memory, memory + 1, (p.memory - 1) * sizeof(T));
   // Not clamped once more, as in the reference.
@@ -84,6 +84,10 @@ Status Run(const RunContext& c) {
   const int32_t* bias = c.in<int32_t>(kBias);
   T* state = reinterpret_cast<T*>(c.inputs[kState].data);
   c.threads.slices(p.batch * p.units, p.grain, [&](size_t, size_t begin, size_t end) {
+    constexpr size_t kBlock = 32;  // filters whose sums are found at a time
+    int32_t sums[kBlock];
+    const int32_t* next = sums;
+    size_t held = 0;
     for (size_t i = begin; i < end; ++i) {
       const size_t unit = i % p.units;
       const int8_t* input = c.in<int8_t>(kInput) + i / p.units * p.inputs;
@@ -91,7 +95,17 @@ Status Run(const RunContext& c) {
       for (size_t r = 0; r < p.rank; ++r) {
         const size_t filter = unit * p.rank + r;
         T* memory = state + (i * p.rank + r) * p.memory;
-        Push(p, input, c.in<int8_t>(kFeature) + filter * p.inputs, memory);
+        if (held == 0) {  // the next filters of this input
+          const size_t left = p.units * p.rank - filter;
+          held = left < kBlock ? left : kBlock;
+          next = sums;
+          std::memset(sums, 0, held * sizeof(int32_t));
+          p.dot->rows({input, 1, p.input_zero_point, 0, c.in<int8_t>(kFeature) + filter * p.inputs,
+                       p.inputs, p.inputs, held},
+                      sums);
+        }
+        Push(p, *next++, memory);
+        --held;
         const T* weights = c.in<T>(kTime) + filter * p.memory;
         for (size_t t = 0; t < p.memory; ++t) {
           const int64_t product = int64_t{weights[t]} * (memory[t] - p.state_zero_point);
@@ -108,17 +122,20 @@ Status Run(const RunContext& c) {
   return OCTET_OK;
 }
 
-void Bind(const OpView& op, IsaSet, Binding* binding) {
+void Bind(const OpView& op, IsaSet isa, Binding* binding) {
   const bool narrow = op.in(kState).type == DType::INT8;
-  binding->kernel = narrow ? "svdf_state8__ref" : "svdf_state16__ref";
+  const S8DotKernel& dot = FirstRow(S8DotTable(), isa);
+  binding->kernel = dot.name;
+  binding->row = &dot;
   binding->run = narrow ? Run<int8_t> : Run<int16_t>;
   binding->params_bytes = sizeof(Params);
   binding->macs = static_cast<uint64_t>(op.in(kInput).dims[0]) *
                   static_cast<uint64_t>(op.in(kFeature).elements() + op.in(kTime).elements());
 }
 
-void Init(const OpView& op, const Binding&, void* params) {
+void Init(const OpView& op, const Binding& binding, void* params) {
   Params& p = *static_cast<Params*>(params);
+  p.dot = static_cast<const S8DotKernel*>(binding.row);
   const auto& o = *op.options<fb::SvdfOptions>();
   const TensorView& in = op.in(kInput);
   const TensorView& state = op.in(kState);

@@ -8,6 +8,7 @@ namespace {
 
 struct Params {
   DeconvShape shape;
+  const S8DotKernel* dot;  // null: the reference
 };
 
 DeconvShape MakeShape(const OpView& op) {
@@ -45,33 +46,36 @@ Status Check(const OpView& op) {
   return CheckMultipliers(op, ProductScales(op, LegacyU8(op)), w.dims[0]);
 }
 
-Status Run(const RunContext& c) {
-  const DeconvShape& s = static_cast<const Params*>(c.params)->shape;
+template <class T, class Reference, class Dot>
+Status RunRows(const RunContext& c, Reference reference, Dot dot) {
+  const Params& p = *static_cast<const Params*>(c.params);
+  const DeconvShape& s = p.shape;
   const DeconvChannel* channels = static_cast<const DeconvChannel*>(c.pack);
   c.threads.slices(
       static_cast<size_t>(s.batch) * s.out_h, 1, [&](size_t, size_t begin, size_t end) {
-        QS8DeconvRef(s, c.in<int8_t>(0), c.in<int8_t>(1), channels, static_cast<int32_t>(begin),
-                     static_cast<int32_t>(end), c.out<int8_t>());
+        const int32_t first = static_cast<int32_t>(begin), last = static_cast<int32_t>(end);
+        if (p.dot != nullptr) {
+          dot(*p.dot, s, c.in<T>(0), c.in<int8_t>(1), channels, first, last, c.out<T>());
+        } else {
+          reference(s, c.in<T>(0), c.in<int8_t>(1), channels, first, last, c.out<T>());
+        }
       });
   return OCTET_OK;
 }
 
-Status Run16(const RunContext& c) {
-  const DeconvShape& s = static_cast<const Params*>(c.params)->shape;
-  const DeconvChannel* channels = static_cast<const DeconvChannel*>(c.pack);
-  c.threads.slices(
-      static_cast<size_t>(s.batch) * s.out_h, 1, [&](size_t, size_t begin, size_t end) {
-        QS16DeconvRef(s, c.in<int16_t>(0), c.in<int8_t>(1), channels, static_cast<int32_t>(begin),
-                      static_cast<int32_t>(end), c.out<int16_t>());
-      });
-  return OCTET_OK;
-}
+Status Run(const RunContext& c) { return RunRows<int8_t>(c, QS8DeconvRef, QS8DeconvDot); }
+Status Run16(const RunContext& c) { return RunRows<int16_t>(c, QS16DeconvRef, QS16DeconvDot); }
 
-void Bind(const OpView& op, IsaSet, Binding* b) {
+void Bind(const OpView& op, IsaSet isa, Binding* b) {
   const TensorView& w = op.in(1);
   const bool int16 = op.in(0).type == DType::INT16;
   b->kernel = int16 ? "qs16_deconv__ref" : "qs8_deconv__ref";
   b->run = int16 ? Run16 : Run;
+  const S8DotKernel& dot = FirstRow(S8DotTable(), isa);
+  if (dot.isa != Isa::kScalar && (!int16 || (op.in(0).zero_point == 0 && w.zero_point == 0))) {
+    b->kernel = dot.name;
+    b->row = &dot;
+  }
   b->params_bytes = sizeof(Params);
   b->pack_layout = "deconv/ref/1";
   b->pack_bytes = static_cast<size_t>(w.dims[0]) * sizeof(DeconvChannel);
@@ -79,8 +83,9 @@ void Bind(const OpView& op, IsaSet, Binding* b) {
       static_cast<uint64_t>(op.in(0).elements()) * static_cast<uint64_t>(w.elements() / w.dims[3]);
 }
 
-void Init(const OpView& op, const Binding&, void* params) {
+void Init(const OpView& op, const Binding& binding, void* params) {
   static_cast<Params*>(params)->shape = MakeShape(op);
+  static_cast<Params*>(params)->dot = static_cast<const S8DotKernel*>(binding.row);
 }
 
 void Pack(const OpView& op, const Binding&, const void* params, void* pack) {

@@ -1,8 +1,9 @@
-// Every qs8_mul and x8_minmax kernel that this CPU can run against the scalar reference.
+// Every qs8_mul, qs8_prelu and x8_minmax kernel that this CPU can run against the scalar reference.
 #include "kernels/qs8_mul/qs8_mul.h"
 
 #include <cmath>
 
+#include "kernels/qs8_prelu/qs8_prelu.h"
 #include "kernels/x8_minmax/x8_minmax.h"
 #include "tests/kernels/kernel_test.h"
 
@@ -75,6 +76,22 @@ TEST(Qs8Mul, Sizes) {
   for (size_t n = 0; n <= 200; ++n) {
     const MulParams p = Random(rng, static_cast<int>(n % 3));
     CheckSizes(Qs8MulTable(), &p, rng, n);
+  }
+}
+
+TEST(Qs8Prelu, Sizes) {
+  ExpectTableInOrder(Qs8PreluTable());
+  std::mt19937 rng(4);
+  for (size_t n = 0; n <= 200; ++n) {
+    PreluParams p = {};
+    p.a_zero = Uniform(rng, -128, 127);
+    p.b_zero = Uniform(rng, -128, 127);
+    p.out_zero = Uniform(rng, -128, 127);
+    p.positive = QuantizeMultiplier(static_cast<double>(LogUniform(rng, 1e-3f, 100.f)));
+    p.negative = QuantizeMultiplier(static_cast<double>(LogUniform(rng, 1e-5f, 10.f)));
+    p.low = -128 - p.out_zero;
+    p.high = 127 - p.out_zero;
+    CheckSizes(Qs8PreluTable(), &p, rng, n);
   }
 }
 

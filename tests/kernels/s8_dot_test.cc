@@ -79,5 +79,25 @@ TEST(S8Dot, Rows16) {
   }
 }
 
+TEST(S8Dot, Products16) {
+  std::mt19937 rng(4);
+  for (size_t n = 0; n <= 200; ++n) {
+    Exact<int16_t> x(n, 2 * n);
+    Exact<int8_t> w(n, 3 * n);
+    Fill(x, rng);
+    Fill(w, rng);
+    Exact<int32_t> start(n), want(n);
+    Fill(start, rng, -1000000, 1000000);
+    std::copy_n(start.get(), n, want.get());
+    S16ProductsRef(x.get(), w.get(), n, want.get());
+    ForEachRunnable(S8DotTable(), [&](const S8DotKernel& row) {
+      Exact<int32_t> got(n);
+      std::copy_n(start.get(), n, got.get());
+      row.products16(x.get(), w.get(), n, got.get());
+      ASSERT_EQ(got.vector(), want.vector()) << n;
+    });
+  }
+}
+
 }  // namespace
 }  // namespace octet
