@@ -41,14 +41,15 @@ std::vector<int8_t> RandomBytes(size_t n) {
 // Registers name/shape; `body` runs the kernel once and returns the bytes that count.
 template <class F>
 void Register(const char* name, const std::string& shape, F body) {
-  benchmark::RegisterBenchmark((std::string(name) + "/" + shape).c_str(), [body](State& state) mutable {
-    int64_t bytes = 0;
-    for (auto _ : state) {
-      bytes += static_cast<int64_t>(body());
-      benchmark::ClobberMemory();
-    }
-    state.SetBytesProcessed(bytes);
-  });
+  benchmark::RegisterBenchmark((std::string(name) + "/" + shape).c_str(),
+                               [body](State& state) mutable {
+                                 int64_t bytes = 0;
+                                 for (auto _ : state) {
+                                   bytes += static_cast<int64_t>(body());
+                                   benchmark::ClobberMemory();
+                                 }
+                                 state.SetBytesProcessed(bytes);
+                               });
 }
 
 template <class Row, class F>
@@ -228,7 +229,8 @@ void RegisterResize() {
                            : row.kind == ResizeBilinearKind::kS16 ? 2
                                                                   : 1;
     Register(row.name, "65 to 513 columns of 21",
-             [=, above = std::vector<float>(in_w * channels), below = above,
+             [=, above = std::vector<float>(in_w * channels),
+              below = std::vector<float>(in_w * channels),
               out = std::vector<float>(width * channels)]() mutable {
                row.run({above.data(),
                         below.data(),
