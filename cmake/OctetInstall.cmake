@@ -10,9 +10,11 @@ install(TARGETS octet octet_static EXPORT octet-targets
 install(FILES include/octet/octet.h include/octet/octet.hpp
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/octet)
 if(OCTET_BUILD_COMPILER)
-  install(TARGETS octet_compiler EXPORT octet-targets
+  install(TARGETS octet_compiler octet_compiler_shared EXPORT octet-targets
+          LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
           ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-  install(FILES include/octet/compiler.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/octet)
+  install(FILES include/octet/compiler.h include/octet/compiler_c.h
+          DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/octet)
 endif()
 
 install(EXPORT octet-targets NAMESPACE octet:: DESTINATION "${package}")
