@@ -9,31 +9,31 @@ int64_t CeilDivide(int64_t a, int64_t b) {  // b > 0
   return a >= 0 ? (a + b - 1) / b : -(-a / b);
 }
 
-// The smallest acc with R(acc) >= k. From the closed form above: acc * m >= (2k - 1) * 2^(30 + e)
-// - sgn(acc) * 2^30 for e >= 1; without the second rounding (e <= 0) there is no sign term. acc >=
-// 0 where k > 0, since R(0) = 0.
-int64_t StepAt(int32_t k, Multiplier q) {
-  const int e = -q.shift;
-  const int64_t odd = int64_t{2} * k - 1;
-  int64_t bound = odd * (int64_t{1} << 30);
-  if (e >= 0) {
-    // 2^62 and more is out of reach of 31-bit sums and multipliers.
-    const int64_t most = int64_t{1} << (32 - e);
-    bound = Clamp(odd, -most, most) * (int64_t{1} << (30 + e));
-    if (e > 0) bound += k > 0 ? -(int64_t{1} << 30) : int64_t{1} << 30;
-    return CeilDivide(bound, q.m);
-  }
-  return CeilDivide(bound, int64_t{q.m} * (int64_t{1} << -e));
-}
+// Float arithmetic can miss a step only by values whose exact result lies near it. With |y| < 256
+// the nearest scale is off by 2^-16, so is the accumulator, the fma by 2^-17, the offset by 2^-18:
+// less than 2^-14 in all. Scales tried up to 4.5 units in the last place (2^-23) off make 2^-12.8,
+// offsets 2^-15: less than 2^-12.
+constexpr int kNearBits = 14, kNearAnyTryBits = 12;
 
 constexpr int kMaxSteps = 255;
 
 struct Steps {
   int n = 0;
+  bool tie_is_up[kMaxSteps];    // round_to_nearest sends a threshold to the even neighbour
   double threshold[kMaxSteps];  // k - 1/2, with the zero point where F has it
   double below[kMaxSteps];      // float(acc_k - 1), -inf where it can't occur
   double above[kMaxSteps];      // float(acc_k), +inf where it can't occur
   int32_t acc[kMaxSteps];       // acc_k
+
+  void Add(int32_t k, int64_t at, int64_t lo, int64_t hi) {
+    threshold[n] = k - 0.5;
+    tie_is_up[n] = k % 2 == 0;
+    above[n] = at > hi ? HUGE_VAL : Float(at);
+    below[n] = at <= lo ? -HUGE_VAL : Float(at - 1);
+    acc[n] = static_cast<int32_t>(at);
+    ++n;
+  }
+  static double Float(int64_t at) { return static_cast<float>(static_cast<int32_t>(at)); }
 };
 
 double Line(double acc, double scale, double offset, bool one_line) {
@@ -61,8 +61,7 @@ Misses Check(const Steps& steps, float scale, float offset, bool one_line, int l
     const double above = Line(steps.above[i], scale, offset, one_line) - t;
     const double below = t - Line(steps.below[i], scale, offset, one_line);
     if (above > kMargin && below > kMargin) continue;
-    // round_to_nearest sends t = k - 1/2 to the even neighbour: down if k is odd.
-    const bool tie_is_up = std::fmod(t + 0.5, 2.0) == 0.0;
+    const bool tie_is_up = steps.tie_is_up[i];
     if (!(above > kMargin)) {
       const double y = static_cast<double>(Fma(steps.above[i], scale, offset, one_line));
       if (!(y > t || (y == t && tie_is_up))) {
@@ -84,6 +83,51 @@ Misses Check(const Steps& steps, float scale, float offset, bool one_line, int l
   return misses;
 }
 
+// The steps that float arithmetic might miss, and those that the ends of the range stand for.
+//
+// acc_k is the smallest acc with R(acc) >= k. From the closed form of R: acc * m >= (2k - 1) *
+// 2^(30 + e) - sgn(acc) * 2^30 for e >= 1; without the second rounding (e <= 0) there is no sign
+// term. acc >= 0 where k > 0, since R(0) = 0. From one k to the next the right-hand side grows by
+// the same amount, so that one division serves all k of a sign.
+void FindSteps(const FloatRequantTask& task, int near_bits, Steps* steps) {
+  const int64_t lo = task.acc_min, hi = task.acc_max;
+  const int32_t zero_point = task.output_zero_point;
+  const int e = task.q.shift < 0 ? -task.q.shift : 0;
+  const int64_t divisor = int64_t{task.q.m} * (int64_t{1} << (task.q.shift > 0 ? task.q.shift : 0));
+  const int64_t near = int64_t{1} << (31 + e - near_bits);
+  const bool add = e <= 21;  // beyond, sums could overflow: divide for every k
+  const int64_t growth = int64_t{1} << (add ? 31 + e : 0);
+  const int64_t acc_growth = growth / divisor, rest_growth = growth % divisor;
+  steps->n = 0;
+  for (int32_t v = task.act_min + 1; v <= task.act_max;) {
+    const int32_t first = v - zero_point;
+    // 2^62 and more is out of reach of 31-bit sums and multipliers.
+    const int64_t most = int64_t{1} << (32 - e);
+    int64_t bound = Clamp(int64_t{2} * first - 1, -most, most) * (int64_t{1} << (30 + e));
+    if (e > 0) bound += first > 0 ? -(int64_t{1} << 30) : int64_t{1} << 30;
+    int64_t acc_k = CeilDivide(bound, divisor);
+    int64_t rest = acc_k * divisor - bound;
+    const int32_t positive = zero_point < task.act_max ? zero_point + 1 : task.act_max + 1;
+    const int32_t end = !add ? v + 1 : (first > 0 ? task.act_max + 1 : positive);
+    for (; v < end; ++v) {
+      const bool last = acc_k > hi;  // the steps above it are further away
+      // rest and divisor - rest: how far the exact results of acc_k and acc_k - 1 are from the step
+      if (rest < near || divisor - rest < near || acc_k <= lo || last) {
+        // Steps out of reach: the nearest end must still be on the right side of them.
+        const int64_t acc = acc_k <= lo ? lo : (last ? hi + 1 : acc_k);
+        steps->Add(task.one_line() ? v : v - zero_point, acc, lo, hi);
+        if (last) return;
+      }
+      acc_k += acc_growth;
+      rest -= rest_growth;
+      if (rest < 0) {
+        rest += divisor;
+        ++acc_k;
+      }
+    }
+  }
+}
+
 }  // namespace
 
 FloatRequant FitFloatRequant(const FloatRequantTask& task) {
@@ -103,28 +147,16 @@ FloatRequant FitFloatRequant(const FloatRequantTask& task) {
   }
 
   const bool one_line = task.one_line();
-  const int32_t zero_point = task.output_zero_point;
-  Steps steps;
-  const double inf = HUGE_VAL;
-  for (int32_t v = task.act_min + 1; v <= task.act_max && steps.n < kMaxSteps; ++v) {
-    const int32_t k = v - zero_point;
-    int64_t acc = StepAt(k, q);
-    // Steps out of reach: the nearest end must still be on the right side of them.
-    if (acc <= lo) acc = lo;
-    if (acc > hi + 1) acc = hi + 1;
-    steps.threshold[steps.n] = (one_line ? v : k) - 0.5;
-    steps.above[steps.n] =
-        acc > hi ? inf : static_cast<double>(static_cast<float>(static_cast<int32_t>(acc)));
-    steps.below[steps.n] =
-        acc <= lo ? -inf : static_cast<double>(static_cast<float>(static_cast<int32_t>(acc - 1)));
-    steps.acc[steps.n] = static_cast<int32_t>(acc);
-    ++steps.n;
-    if (acc > hi) break;  // the steps above it are further away
-  }
-
   const double scale = std::ldexp(static_cast<double>(q.m), q.shift - 31);
   const double offset =
-      (q.shift < 0 ? std::ldexp(0.5, q.shift) : 0.0) + (one_line ? zero_point : 0);
+      (q.shift < 0 ? std::ldexp(0.5, q.shift) : 0.0) + (one_line ? task.output_zero_point : 0);
+  Steps steps;
+  FindSteps(task, kNearBits, &steps);
+  best.scale = static_cast<float>(scale);
+  best.offset = static_cast<float>(offset);
+  if (Check(steps, best.scale, best.offset, one_line, 1).n == 0) return best;
+
+  FindSteps(task, kNearAnyTryBits, &steps);
   // Neighbours to try, nearest first: scales by units in the last place, offsets by 2^-18.
   constexpr int kScales = 9, kOffsets = 15;
   Misses least;
