@@ -11,6 +11,7 @@ struct PoolShape {
   int32_t in_w = 1, out_w = 1, channels = 1;
   int32_t filter_w = 1, stride_w = 1, pad_left = 0;
   int32_t act_min = 0, act_max = 0;
+  float act_min_f = 0, act_max_f = 0;
   bool half_up = false;  // averages: ties go up (the uint8 reference), not away from zero
 };
 

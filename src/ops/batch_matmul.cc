@@ -1,5 +1,5 @@
-// BATCH_MATMUL of int8 or int16: out[..., m, n] = sum over k of lhs[..., m, k] * rhs[..., k, n],
-// either side transposed on request, batch axes broadcast.
+// BATCH_MATMUL of int8, int16 or float32: out[..., m, n] = sum over k of lhs[..., m, k] * rhs[...,
+// k, n], either side transposed on request, batch axes broadcast.
 //
 // Source of the formula: TFLite's reference_ops::BatchMatMul (int16 sums have 64 bits).
 #include "kernels/common/requant.h"
@@ -44,14 +44,11 @@ Status Check(const OpView& op) {
   const TensorView& rhs = op.in(1);
   const TensorView& out = op.out();
   if (lhs.type != rhs.type || lhs.type != out.type ||
-      (lhs.type != DType::INT8 && lhs.type != DType::INT16)) {
+      (lhs.type != DType::INT8 && lhs.type != DType::INT16 && lhs.type != DType::FLOAT32)) {
     return UnsupportedTypes(op);
   }
   OCTET_RETURN_IF_ERROR(CheckRank(lhs, "left input", 2, kMaxRank));
   OCTET_RETURN_IF_ERROR(CheckRank(rhs, "right input", 2, kMaxRank));
-  OCTET_RETURN_IF_ERROR(CheckQuantised(lhs, "left input"));
-  OCTET_RETURN_IF_ERROR(CheckQuantised(rhs, "right input"));
-  OCTET_RETURN_IF_ERROR(CheckQuantised(out, "output"));
   const auto& o = *op.options<fb::BatchMatMulOptions>();
   const int32_t depth = Columns(lhs, o.adj_x());
   OCTET_CHECK_OP(depth == Rows(rhs, o.adj_y()), "inner sizes are %d and %d", depth,
@@ -65,6 +62,10 @@ Status Check(const OpView& op) {
     OCTET_CHECK_OP((a == b || a == 1 || b == 1) && out.dim_from_end(i) == (a == 1 ? b : a),
                    "batch sizes %d and %d do not give %d", a, b, out.dim_from_end(i));
   }
+  if (lhs.type == DType::FLOAT32) return OCTET_OK;
+  OCTET_RETURN_IF_ERROR(CheckQuantised(lhs, "left input"));
+  OCTET_RETURN_IF_ERROR(CheckQuantised(rhs, "right input"));
+  OCTET_RETURN_IF_ERROR(CheckQuantised(out, "output"));
   if (lhs.type == DType::INT8) {
     if (depth > INT32_MAX / (255 * 255)) {
       return Fail(OCTET_UNSUPPORTED, "sums of %d products can overflow", depth);
@@ -87,11 +88,25 @@ int32_t Rescale(int64_t sum, Multiplier q) { return Requantize64(sum, q); }
 
 template <class T, class Acc>
 T Store(const Params& p, Acc sum) {
-  constexpr int32_t kLow = std::numeric_limits<T>::min();
-  constexpr int32_t kHigh = std::numeric_limits<T>::max();
-  // Saturated first: the sum with the zero point could overflow.
-  const int32_t y = Clamp<int32_t>(Rescale(sum, p.multiplier), -(1 << 20), 1 << 20);
-  return static_cast<T>(Clamp(y + p.output_zero_point, kLow, kHigh));
+  if constexpr (std::is_floating_point_v<T>) {
+    return sum;
+  } else {
+    constexpr int32_t kLow = std::numeric_limits<T>::min();
+    constexpr int32_t kHigh = std::numeric_limits<T>::max();
+    // Saturated first: the sum with the zero point could overflow.
+    const int32_t y = Clamp<int32_t>(Rescale(sum, p.multiplier), -(1 << 20), 1 << 20);
+    return static_cast<T>(Clamp(y + p.output_zero_point, kLow, kHigh));
+  }
+}
+
+// A stored value, of zero point 0 for float32.
+template <class Acc, class T>
+Acc Real(T x, int32_t zero_point) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return x;
+  } else {
+    return x - zero_point;
+  }
 }
 
 // One output row.
@@ -103,8 +118,8 @@ void Row(const Params& p, const T* lhs, const T* rhs, T* output) {
       Acc sum = 0;
       const T* b = rhs + n * p.rhs.column;
       for (size_t k = 0; k < p.k; ++k) {
-        const Acc a = lhs[k * p.lhs.column] - p.lhs.zero_point;
-        sum += a * (b[k * p.rhs.row] - p.rhs.zero_point);
+        const Acc a = Real<Acc>(lhs[k * p.lhs.column], p.lhs.zero_point);
+        sum += a * Real<Acc>(b[k * p.rhs.row], p.rhs.zero_point);
       }
       output[n] = Store<T>(p, sum);
     }
@@ -114,9 +129,9 @@ void Row(const Params& p, const T* lhs, const T* rhs, T* output) {
     const size_t n = p.n - n0 < kBlock ? p.n - n0 : kBlock;
     Acc sums[kBlock] = {};
     for (size_t k = 0; k < p.k; ++k) {
-      const Acc a = lhs[k * p.lhs.column] - p.lhs.zero_point;
+      const Acc a = Real<Acc>(lhs[k * p.lhs.column], p.lhs.zero_point);
       const T* b = rhs + k * p.rhs.row + n0;
-      for (size_t j = 0; j < n; ++j) sums[j] += a * (b[j] - p.rhs.zero_point);
+      for (size_t j = 0; j < n; ++j) sums[j] += a * Real<Acc>(b[j], p.rhs.zero_point);
     }
     for (size_t j = 0; j < n; ++j) output[n0 + j] = Store<T>(p, sums[j]);
   }
@@ -148,6 +163,9 @@ void AnyRow(const Params& p, const int8_t* lhs, const int8_t* rhs, int8_t* outpu
 void AnyRow(const Params& p, const int16_t* lhs, const int16_t* rhs, int16_t* output) {
   Row<int16_t, int64_t>(p, lhs, rhs, output);
 }
+void AnyRow(const Params& p, const float* lhs, const float* rhs, float* output) {
+  Row<float, float>(p, lhs, rhs, output);
+}
 
 template <class T>
 Status Run(const RunContext& c) {
@@ -176,9 +194,19 @@ bool HasKernel(const OpView& op) {
 }
 
 void Bind(const OpView& op, IsaSet isa, Binding* binding) {
-  const bool narrow = op.in(0).type == DType::INT8;
-  binding->kernel = narrow ? "qs8_batch_matmul__ref" : "qs16_batch_matmul__ref";
-  binding->run = narrow ? Run<int8_t> : Run<int16_t>;
+  switch (op.in(0).type) {
+    case DType::INT8:
+      binding->kernel = "qs8_batch_matmul__ref";
+      binding->run = Run<int8_t>;
+      break;
+    case DType::INT16:
+      binding->kernel = "qs16_batch_matmul__ref";
+      binding->run = Run<int16_t>;
+      break;
+    default:
+      binding->kernel = "f32_batch_matmul__ref";
+      binding->run = Run<float>;
+  }
   const S8DotKernel& dot = FirstRow(S8DotTable(), isa);
   if (HasKernel(op) && dot.isa != Isa::kScalar) {
     binding->kernel = dot.name;
@@ -220,7 +248,7 @@ void Init(const OpView& op, const Binding& binding, void* params) {
   p.m = static_cast<size_t>(op.out().dim_from_end(1));
   p.n = static_cast<size_t>(op.out().dim_from_end(0));
   p.k = static_cast<size_t>(Columns(op.in(0), o.adj_x()));
-  p.multiplier = MakeMultiplier(op);
+  if (op.out().type != DType::FLOAT32) p.multiplier = MakeMultiplier(op);
   p.output_zero_point = op.out().zero_point;
 }
 

@@ -1,7 +1,9 @@
-// CONV_2D: int8 activations (qs8_conv), and int16 activations with int8 weights (qs16_conv).
+// CONV_2D: int8 activations (qs8_conv), int16 activations with int8 weights (qs16_conv), float32
+// (f32_conv).
 // Source: the TensorFlow Lite 8-bit quantization specification and 16x8 specification.
 #include "kernels/qs8_conv/qs8_conv.h"
 #include "src/ops/conv_common.h"
+#include "src/ops/f32_conv.h"
 #include "src/ops/qs16_common.h"
 
 namespace octet {
@@ -64,6 +66,10 @@ Status Check(const OpView& op) {
   OCTET_CHECK_OP(in.dims[3] % w.dims[3] == 0 && w.dims[0] % (in.dims[3] / w.dims[3]) == 0,
                  "%d input channels, %d in each group, %d output channels: no whole groups",
                  in.dims[3], w.dims[3], w.dims[0]);
+  if (IsF32(op)) {
+    const fb::Conv2DOptions& o = *op.options<fb::Conv2DOptions>();
+    return CheckF32Product(op, w.dims[0], o.act_min_f(), o.act_max_f());
+  }
   OCTET_RETURN_IF_ERROR(CheckQuantisedProduct(op, w.dims[0], 0));
   return CheckMultipliers(op, ProductScales(op, LegacyU8(op)), w.dims[0]);
 }
@@ -85,6 +91,7 @@ void Bind(const OpView& op, IsaSet isa, Binding* b) {
   const TensorView& w = op.in(1);
   b->macs =
       static_cast<uint64_t>(op.out().elements()) * static_cast<uint64_t>(w.elements() / w.dims[0]);
+  if (IsF32(op)) return BindF32Conv(MakeF32ConvShape(op, false), b);
   if (op.in(0).type == DType::INT16) return BindQS16(MakeShape16(op), isa, b);
   const QS8ConvShape shape = MakeShape(op);
   const QS8ConvKernel& kernel = SelectQS8Conv(shape, isa);
@@ -98,6 +105,7 @@ void Bind(const OpView& op, IsaSet isa, Binding* b) {
 }
 
 void Init(const OpView& op, const Binding& b, void* params) {
+  if (IsF32(op)) return InitF32Conv(op, MakeF32ConvShape(op, false), params);
   if (op.in(0).type == DType::INT16) return InitQS16(MakeShape16(op), b, params);
   Params& p = *static_cast<Params*>(params);
   p.kernel = static_cast<const QS8ConvKernel*>(b.row);
@@ -105,6 +113,7 @@ void Init(const OpView& op, const Binding& b, void* params) {
 }
 
 void Pack(const OpView& op, const Binding&, const void* params, void* pack) {
+  if (IsF32(op)) return PackF32Conv(op, params, pack);
   if (op.in(0).type == DType::INT16) {
     return PackQS16(op, *static_cast<const QS16Params*>(params), LegacyU8(op), pack);
   }

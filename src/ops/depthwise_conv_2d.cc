@@ -1,7 +1,9 @@
-// DEPTHWISE_CONV_2D: int8 activations (qs8_dwconv), and int16 with int8 weights (qs16_conv).
+// DEPTHWISE_CONV_2D: int8 activations (qs8_dwconv), int16 with int8 weights (qs16_conv), float32
+// (f32_conv).
 // Source: the TensorFlow Lite 8-bit quantization specification and 16x8 specification.
 #include "kernels/qs8_dwconv/qs8_dwconv.h"
 #include "src/ops/conv_common.h"
+#include "src/ops/f32_conv.h"
 #include "src/ops/qs16_common.h"
 
 namespace octet {
@@ -64,6 +66,10 @@ Status Check(const OpView& op) {
                  out.dims[3]);
   OCTET_CHECK_OP(out.dims[3] % in.dims[3] == 0, "%d output channels from %d input channels",
                  out.dims[3], in.dims[3]);
+  if (IsF32(op)) {
+    const fb::Conv2DOptions& o = *op.options<fb::Conv2DOptions>();
+    return CheckF32Product(op, out.dims[3], o.act_min_f(), o.act_max_f());
+  }
   OCTET_RETURN_IF_ERROR(CheckQuantisedProduct(op, out.dims[3], 3));
   return CheckMultipliers(op, ProductScales(op, LegacyU8(op)), out.dims[3]);
 }
@@ -114,6 +120,7 @@ void Bind(const OpView& op, IsaSet isa, Binding* b) {
   const TensorView& w = op.in(1);
   b->macs = static_cast<uint64_t>(op.out().elements()) * static_cast<uint64_t>(w.dims[1]) *
             static_cast<uint64_t>(w.dims[2]);
+  if (IsF32(op)) return BindF32DwConv(b);
   if (op.in(0).type == DType::INT16) return BindQS16(MakeShape16(op), isa, b);
   const QS8DwConvShape shape = MakeShape(op);
   const QS8DwConvKernel& kernel = SelectQS8DwConv(shape, isa);
@@ -127,6 +134,7 @@ void Bind(const OpView& op, IsaSet isa, Binding* b) {
 }
 
 void Init(const OpView& op, const Binding& b, void* params) {
+  if (IsF32(op)) return InitF32Conv(op, MakeF32ConvShape(op, true), params);
   if (op.in(0).type == DType::INT16) return InitQS16(MakeShape16(op), b, params);
   Params& p = *static_cast<Params*>(params);
   p.kernel = static_cast<const QS8DwConvKernel*>(b.row);

@@ -1,7 +1,8 @@
 // FULLY_CONNECTED: a pointwise convolution over a column of "pixels", one for each batch.
-// The contract is TensorFlow Lite Micro's fixed-point form.
+// The contract of the quantised forms is TensorFlow Lite Micro's fixed-point form.
 #include "kernels/qs8_conv/qs8_conv.h"
 #include "src/ops/conv_common.h"
+#include "src/ops/f32_conv.h"
 #include "src/ops/qs16_common.h"
 
 namespace octet {
@@ -48,12 +49,15 @@ Status Check(const OpView& op) {
   const int64_t n = w.dims[0], k = w.dims[1];
   OCTET_CHECK_OP(in.elements() % k == 0, "input \"%s\" of %lld values is not in rows of %lld",
                  in.name, static_cast<long long>(in.elements()), static_cast<long long>(k));
+  OCTET_CHECK_OP(in.elements() / k < INT32_MAX / 4, "%lld rows are too many",
+                 static_cast<long long>(in.elements() / k));
   OCTET_CHECK_OP(out.elements() == in.elements() / k * n,
                  "output \"%s\" has %lld values instead of %lld", out.name,
                  static_cast<long long>(out.elements()),
                  static_cast<long long>(in.elements() / k * n));
-  OCTET_RETURN_IF_ERROR(CheckQuantisedProduct(op, n, 0));
   const fb::FullyConnectedOptions& o = *op.options<fb::FullyConnectedOptions>();
+  if (IsF32(op)) return CheckF32Product(op, n, o.act_min_f(), o.act_max_f());
+  OCTET_RETURN_IF_ERROR(CheckQuantisedProduct(op, n, 0));
   const ActRange range = OutputRange(out, o.act_min(), o.act_max());
   OCTET_CHECK_OP(range.min <= range.max, "clamp from %d to %d", o.act_min(), o.act_max());
   return CheckMultipliers(op, ProductScales(op, FloatProduct(op)), n);
@@ -79,7 +83,9 @@ Status Run16(const RunContext& c) {
 }
 
 void Bind(const OpView& op, IsaSet isa, Binding* b) {
-  if (op.in(0).type == DType::INT16) {
+  if (IsF32(op)) {
+    BindF32FullyConnected(MakeF32FullyConnectedShape(op), b);
+  } else if (op.in(0).type == DType::INT16) {
     BindQS16(MakeShape16(op), isa, b);
     b->run = Run16;
   } else {
@@ -97,6 +103,7 @@ void Bind(const OpView& op, IsaSet isa, Binding* b) {
 }
 
 void Init(const OpView& op, const Binding& b, void* params) {
+  if (IsF32(op)) return InitF32Conv(op, MakeF32FullyConnectedShape(op), params);
   if (op.in(0).type == DType::INT16) return InitQS16(MakeShape16(op), b, params);
   Params& p = *static_cast<Params*>(params);
   p.kernel = static_cast<const QS8ConvKernel*>(b.row);
@@ -104,6 +111,7 @@ void Init(const OpView& op, const Binding& b, void* params) {
 }
 
 void Pack(const OpView& op, const Binding&, const void* params, void* pack) {
+  if (IsF32(op)) return PackF32Conv(op, params, pack);
   if (op.in(0).type == DType::INT16) {
     return PackQS16(op, *static_cast<const QS16Params*>(params), FloatProduct(op), pack);
   }

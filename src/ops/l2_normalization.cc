@@ -1,6 +1,8 @@
-// L2_NORMALIZATION over the last axis of int8.
+// L2_NORMALIZATION over the last axis of int8 and float32.
 //
-// Source of the formula: TFLite's reference_integer_ops::L2Normalization.
+// Source of the formulas: TFLite's reference_integer_ops and reference_ops L2Normalization.
+#include <cmath>
+
 #include "kernels/common/fixed_point.h"
 #include "src/ops/vectors.h"
 
@@ -29,13 +31,28 @@ void Normalize(const Params& p, const int8_t* input, size_t vectors, int8_t* out
   }
 }
 
+void NormalizeF32(const Params& p, const float* input, size_t vectors, float* output) {
+  constexpr float kSmallest = 1e-6f;
+  const size_t depth = p.shape.depth_in;
+  for (size_t v = 0; v < vectors; ++v, input += depth, output += depth) {
+    float squares = 0;
+    for (size_t i = 0; i < depth; ++i) squares += input[i] * input[i];
+    const float root = std::sqrt(squares);
+    const float norm = root < kSmallest ? kSmallest : root;
+    for (size_t i = 0; i < depth; ++i) output[i] = input[i] / norm;
+  }
+}
+
 Status Check(const OpView& op) {
   OCTET_RETURN_IF_ERROR(CheckCounts(op, 1, 1, 1, 1));
   OCTET_RETURN_IF_ERROR(CheckPresent(op, 1));
   const TensorView& in = op.in(0);
   const TensorView& out = op.out();
-  if (in.type != DType::INT8 || out.type != DType::INT8) return UnsupportedTypes(op);
+  if (in.type != out.type || (in.type != DType::INT8 && in.type != DType::FLOAT32)) {
+    return UnsupportedTypes(op);
+  }
   OCTET_RETURN_IF_ERROR(CheckSameShape(in, out, "input and output"));
+  if (in.type == DType::FLOAT32) return OCTET_OK;
   OCTET_RETURN_IF_ERROR(CheckQuantised(in, "input"));
   OCTET_RETURN_IF_ERROR(CheckQuantised(out, "output"));
   OCTET_CHECK_OP(out.scale() == 1.f / 128 && out.zero_point == 0,
@@ -54,9 +71,17 @@ Status Run(const RunContext& c) {
   return OCTET_OK;
 }
 
-void Bind(const OpView&, IsaSet, Binding* binding) {
-  binding->kernel = "l2_normalization__ref";
-  binding->run = Run;
+Status RunF32(const RunContext& c) {
+  const Params& p = *static_cast<const Params*>(c.params);
+  ForEachVector<float, float>(
+      c, p.shape, [&](const float* in, size_t n, float* out) { NormalizeF32(p, in, n, out); });
+  return OCTET_OK;
+}
+
+void Bind(const OpView& op, IsaSet, Binding* binding) {
+  const bool is_float = op.in(0).type == DType::FLOAT32;
+  binding->kernel = is_float ? "f32_l2_normalization__ref" : "l2_normalization__ref";
+  binding->run = is_float ? RunF32 : Run;
   binding->params_bytes = sizeof(Params);
 }
 

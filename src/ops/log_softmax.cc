@@ -1,7 +1,9 @@
-// LOG_SOFTMAX over the last axis of int8.
+// LOG_SOFTMAX over the last axis of int8 and float32.
 //
-// Source of the formula: TFLite's reference_ops::LogSoftmaxQuantized. (Its sum overflows at 4096
-// equal inputs; here it saturates.)
+// Source of the formulas: TFLite's reference_ops::LogSoftmax, and LogSoftmaxQuantized. (Its sum
+// overflows at 4096 equal inputs; here it saturates.)
+#include <cmath>
+
 #include "src/ops/softmax_scale.h"
 #include "src/ops/vectors.h"
 
@@ -38,20 +40,35 @@ void LogSoftmax(const Params& p, const int8_t* input, size_t vectors, int8_t* ou
   }
 }
 
+void LogSoftmaxF32(const VectorShape& s, const float* input, size_t vectors, float* output) {
+  const size_t depth = s.depth_in;
+  for (size_t v = 0; v < vectors; ++v, input += depth, output += depth) {
+    float max = input[0];
+    for (size_t i = 1; i < depth; ++i) max = max < input[i] ? input[i] : max;
+    float sum = 0;
+    for (size_t i = 0; i < depth; ++i) sum += std::exp(input[i] - max);
+    const float log = std::log(sum);
+    for (size_t i = 0; i < depth; ++i) output[i] = input[i] - max - log;
+  }
+}
+
 Status Check(const OpView& op) {
   OCTET_RETURN_IF_ERROR(CheckCounts(op, 1, 1, 1, 1));
   OCTET_RETURN_IF_ERROR(CheckPresent(op, 1));
   const TensorView& in = op.in(0);
   const TensorView& out = op.out();
-  if (in.type != DType::INT8 || out.type != DType::INT8) return UnsupportedTypes(op);
+  if (in.type != out.type || (in.type != DType::INT8 && in.type != DType::FLOAT32)) {
+    return UnsupportedTypes(op);
+  }
   OCTET_RETURN_IF_ERROR(CheckSameShape(in, out, "input and output"));
+  const float beta = op.options<fb::SoftmaxOptions>()->beta();
+  OCTET_CHECK_OP(beta == 1.f, "beta is %g, not 1", static_cast<double>(beta));
+  if (in.type == DType::FLOAT32) return OCTET_OK;
   OCTET_RETURN_IF_ERROR(CheckQuantised(in, "input"));
   OCTET_RETURN_IF_ERROR(CheckQuantised(out, "output"));
   OCTET_CHECK_OP(out.scale() == 16.f / 256 && out.zero_point == 127,
                  "the output has scale %g and zero point %d, not 1/16 and 127",
                  static_cast<double>(out.scale()), out.zero_point);
-  const float beta = op.options<fb::SoftmaxOptions>()->beta();
-  OCTET_CHECK_OP(beta == 1.f, "beta is %g, not 1", static_cast<double>(beta));
   SoftmaxScale scale;
   if (!MakeSoftmaxScale(beta, in.scale(), &scale)) {
     return Fail(OCTET_UNSUPPORTED, "the input's scale, %g, is too small",
@@ -67,15 +84,33 @@ Status Run(const RunContext& c) {
   return OCTET_OK;
 }
 
-void Bind(const OpView&, IsaSet, Binding* binding) {
+Status RunF32(const RunContext& c) {
+  const VectorShape& s = *static_cast<const VectorShape*>(c.params);
+  ForEachVector<float, float>(
+      c, s, [&](const float* in, size_t n, float* out) { LogSoftmaxF32(s, in, n, out); });
+  return OCTET_OK;
+}
+
+void Bind(const OpView& op, IsaSet, Binding* binding) {
+  if (op.in(0).type == DType::FLOAT32) {
+    binding->kernel = "f32_log_softmax__ref";
+    binding->run = RunF32;
+    binding->params_bytes = sizeof(VectorShape);
+    return;
+  }
   binding->kernel = "log_softmax__ref";
   binding->run = Run;
   binding->params_bytes = sizeof(Params);
 }
 
 void Init(const OpView& op, const Binding&, void* params) {
+  const VectorShape shape = MakeVectorShape(op, static_cast<size_t>(op.out().dim_from_end(0)));
+  if (op.in(0).type == DType::FLOAT32) {
+    *static_cast<VectorShape*>(params) = shape;
+    return;
+  }
   Params& p = *static_cast<Params*>(params);
-  p.shape = MakeVectorShape(op, static_cast<size_t>(op.out().dim_from_end(0)));
+  p.shape = shape;
   SoftmaxScale scale;
   MakeSoftmaxScale(1.f, op.in(0).scale(), &scale);
   p.limit = scale.limit;

@@ -1,5 +1,6 @@
-// AVERAGE_POOL_2D, MAX_POOL_2D: NHWC, int8 and int16, by rows.
+// AVERAGE_POOL_2D, MAX_POOL_2D: NHWC, int8, int16 and float32, by rows.
 #include "kernels/common/requant.h"
+#include "kernels/f32_pool/f32_pool.h"
 #include "kernels/qs8_avgpool/qs8_avgpool.h"
 #include "kernels/s8_maxpool/s8_maxpool.h"
 #include "src/ops/op.h"
@@ -11,6 +12,7 @@ struct Params {
   PoolShape shape;
   PoolFn<int8_t> run8;
   PoolFn<int16_t> run16;
+  PoolFn<float> run_f32;
   int32_t in_h, out_h, filter_h, stride_h, pad_top;
   size_t in_row, out_row;  // elements
   size_t grain;            // output rows that are worth a thread
@@ -50,7 +52,8 @@ Status Check(const OpView& op) {
   const TensorView& out = op.out();
   OCTET_RETURN_IF_ERROR(CheckRank(in, "input", 4, 4));
   OCTET_RETURN_IF_ERROR(CheckRank(out, "output", 4, 4));
-  if (in.type != out.type || (in.type != DType::INT8 && in.type != DType::INT16)) {
+  if (in.type != out.type ||
+      (in.type != DType::INT8 && in.type != DType::INT16 && in.type != DType::FLOAT32)) {
     return UnsupportedTypes(op);
   }
   OCTET_CHECK_OP(in.dims[0] == out.dims[0] && in.dims[3] == out.dims[3],
@@ -60,12 +63,17 @@ Status Check(const OpView& op) {
       CheckAxis("height", in.dims[1], out.dims[1], o.filter_h(), o.stride_h(), o.pad_top()));
   OCTET_RETURN_IF_ERROR(
       CheckAxis("width", in.dims[2], out.dims[2], o.filter_w(), o.stride_w(), o.pad_left()));
-  const int32_t low = in.type == DType::INT8 ? -128 : -32768;
-  OCTET_CHECK_OP(o.act_min() <= o.act_max() && o.act_min() <= -low - 1 && o.act_max() >= low,
-                 "empty activation range [%d, %d]", o.act_min(), o.act_max());
   OCTET_CHECK_OP(int64_t{in.dims[0]} * in.dims[1] <= INT32_MAX &&
                      int64_t{out.dims[0]} * out.dims[1] <= INT32_MAX,
                  "too many rows");
+  if (in.type == DType::FLOAT32) {
+    OCTET_CHECK_OP(o.act_min_f() <= o.act_max_f(), "clamp from %g to %g",
+                   static_cast<double>(o.act_min_f()), static_cast<double>(o.act_max_f()));
+    return OCTET_OK;
+  }
+  const int32_t low = in.type == DType::INT8 ? -128 : -32768;
+  OCTET_CHECK_OP(o.act_min() <= o.act_max() && o.act_min() <= -low - 1 && o.act_max() >= low,
+                 "empty activation range [%d, %d]", o.act_min(), o.act_max());
   // A sum of a window and half its size stay in 32 bits.
   if (op.kind == OpKind::AVERAGE_POOL_2D && WindowSize(o, in) > INT32_MAX / (1 - low)) {
     return Fail(OCTET_UNSUPPORTED, "windows of %lld elements can overflow 32-bit sums",
@@ -107,22 +115,30 @@ Status Run16(const RunContext& c) {
   return OCTET_OK;
 }
 
-void BindCommon(const OpView& op, Binding* binding) {
-  binding->run = op.in(0).type == DType::INT8 ? Run8 : Run16;
+Status RunF32(const RunContext& c) {
+  RunRows<float>(c, static_cast<const Params*>(c.params)->run_f32);
+  return OCTET_OK;
+}
+
+// `names` are those of int8, int16 and float32.
+void BindCommon(const OpView& op, std::initializer_list<const char*> names, Binding* binding) {
+  const DType type = op.in(0).type;
+  const size_t i = type == DType::INT8 ? 0 : type == DType::INT16 ? 1 : 2;
+  constexpr RunFn kRun[] = {Run8, Run16, RunF32};
+  binding->kernel = names.begin()[i];
+  binding->run = kRun[i];
   binding->params_bytes = sizeof(Params);
 }
 
 void BindAverage(const OpView& op, IsaSet isa, Binding* binding) {
   const QS8AvgPoolKernel& row = FirstRow(QS8AvgPoolTable(), isa);
-  BindCommon(op, binding);
-  binding->kernel = op.in(0).type == DType::INT8 ? row.name : "qs16_avgpool__ref";
+  BindCommon(op, {row.name, "qs16_avgpool__ref", "f32_avgpool__ref"}, binding);
   binding->row = &row;
 }
 
 void BindMax(const OpView& op, IsaSet isa, Binding* binding) {
   const S8MaxPoolKernel& row = FirstRow(S8MaxPoolTable(), isa);
-  BindCommon(op, binding);
-  binding->kernel = op.in(0).type == DType::INT8 ? row.name : "s16_maxpool__ref";
+  BindCommon(op, {row.name, "s16_maxpool__ref", "f32_maxpool__ref"}, binding);
   binding->row = &row;
 }
 
@@ -140,6 +156,8 @@ void InitCommon(const OpView& op, Params* p) {
   const int32_t low = in.type == DType::INT8 ? -128 : -32768;
   s.act_min = o.act_min() > low ? o.act_min() : low;
   s.act_max = o.act_max() < -low - 1 ? o.act_max() : -low - 1;
+  s.act_min_f = o.act_min_f();
+  s.act_max_f = o.act_max_f();
   s.half_up = o.legacy_u8();
   p->in_h = in.dims[1];
   p->out_h = out.dims[1];
@@ -157,6 +175,7 @@ void InitAverage(const OpView& op, const Binding& binding, void* params) {
   InitCommon(op, &p);
   p.run8 = static_cast<const QS8AvgPoolKernel*>(binding.row)->run;
   p.run16 = QS16AvgPoolRef;
+  p.run_f32 = F32AvgPoolRef;
 }
 
 void InitMax(const OpView& op, const Binding& binding, void* params) {
@@ -164,6 +183,7 @@ void InitMax(const OpView& op, const Binding& binding, void* params) {
   InitCommon(op, &p);
   p.run8 = static_cast<const S8MaxPoolKernel*>(binding.row)->run;
   p.run16 = S16MaxPoolRef;
+  p.run_f32 = F32MaxPoolRef;
 }
 
 bool InputRows(const OpView& op, size_t, RowRange out, RowRange* in) {

@@ -1,11 +1,12 @@
-// MEAN, SUM, REDUCE_MAX, REDUCE_MIN over any axes of int8 and int16 tensors.
+// MEAN, SUM, REDUCE_MAX, REDUCE_MIN over any axes of int8, int16 and float32 tensors.
 //
 // Neighbouring axes of a kind (reduced or kept) count as one. If the shape then reads [kept]
 // reduced [kept], the work is column sums (or maxima) of matrices; else every output walks its
 // inputs.
 //
 // Source of the formula: TFLite's reference_ops::QuantizedMeanOrSum with 32-bit sums, for int16
-// too. The uint8 form is the same integers as int8: ReduceOptions.legacy_u8 makes no difference.
+// too; reference_ops::Mean and Sum for float32. The uint8 form is the same integers as int8:
+// ReduceOptions.legacy_u8 makes no difference.
 #include "kernels/qs8_mean/qs8_mean.h"
 #include "src/ops/op.h"
 
@@ -26,6 +27,7 @@ struct Params {
   int64_t outputs;  // in all
   int64_t inner;    // outputs of one matrix, where the shape reads [kept] reduced [kept]
   size_t grain;     // outputs that are worth a thread
+  float divisor;    // of float32 sums
 };
 
 // ---- Axes --------------------------------------------------------------------------------------
@@ -104,7 +106,8 @@ Status Check(const OpView& op) {
   OCTET_RETURN_IF_ERROR(CheckPresent(op, 1));
   const TensorView& in = op.in(0);
   const TensorView& out = op.out();
-  if (in.type != out.type || (in.type != DType::INT8 && in.type != DType::INT16)) {
+  const bool is_float = in.type == DType::FLOAT32;
+  if (in.type != out.type || (in.type != DType::INT8 && in.type != DType::INT16 && !is_float)) {
     return UnsupportedTypes(op);
   }
   bool reduced[kMaxRank];
@@ -127,8 +130,10 @@ Status Check(const OpView& op) {
                    "input and output differ in scale or zero point");
     return OCTET_OK;
   }
-  OCTET_RETURN_IF_ERROR(CheckQuantised(in, "input"));
-  OCTET_RETURN_IF_ERROR(CheckQuantised(out, "output"));
+  if (!is_float) {
+    OCTET_RETURN_IF_ERROR(CheckQuantised(in, "input"));
+    OCTET_RETURN_IF_ERROR(CheckQuantised(out, "output"));
+  }
   Walk kept, gone;
   MakeWalks(in, reduced, &kept, &gone);
   const int64_t count = Elements(gone);
@@ -159,6 +164,13 @@ struct Sum32 {
   static T Last(const Params& p, Acc acc) {
     return Store<T>(p, Requantize(acc + p.mean.bias, p.mean.multiplier));
   }
+};
+
+struct SumF32 {
+  using Acc = float;
+  static Acc First(float x) { return x; }
+  static Acc Next(Acc acc, float x) { return acc + x; }
+  static float Last(const Params& p, Acc acc) { return acc / p.divisor; }
 };
 
 template <class T>
@@ -261,7 +273,11 @@ void Bind(const OpView& op, IsaSet isa, Binding* binding) {
   binding->row = &row;
   binding->params_bytes = sizeof(Params);
   binding->kernel = columns ? "reduce_columns__ref" : "reduce_walk__ref";
-  if (IsMinMax(op)) {
+  const bool is_float = op.in(0).type == DType::FLOAT32;
+  if (is_float) {
+    binding->kernel = columns ? "f32_reduce_columns__ref" : "f32_reduce_walk__ref";
+    binding->run = IsMinMax(op) ? ChooseMinMax<float>(op, columns) : Choose<float, SumF32>(columns);
+  } else if (IsMinMax(op)) {
     binding->run = narrow ? ChooseMinMax<int8_t>(op, columns) : ChooseMinMax<int16_t>(op, columns);
   } else if (narrow && columns) {
     binding->kernel = row.name;
@@ -285,7 +301,8 @@ void Init(const OpView& op, const Binding& binding, void* params) {
   p.mean.rows = static_cast<int32_t>(count);
   p.mean.stride = static_cast<size_t>(p.inner);
   if (p.reduced.count == 0) p.reduced.dims[0] = 1;  // a walk of one element
-  if (!IsMinMax(op)) {
+  p.divisor = op.kind == OpKind::MEAN ? static_cast<float>(count) : 1.f;
+  if (!IsMinMax(op) && op.in(0).type != DType::FLOAT32) {
     p.mean.bias = -op.in(0).zero_point * p.mean.rows;
     p.mean.multiplier = MakeMultiplier(op, count);
     p.mean.output_zero_point = op.out().zero_point;

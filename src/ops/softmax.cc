@@ -1,5 +1,5 @@
-// SOFTMAX over the last axis: int8 to int8, int8 to int16, int16 to int16. uint8 is the same
-// integers as int8.
+// SOFTMAX over the last axis: int8 to int8, int8 to int16, int16 to int16, float32. uint8 is the
+// same integers as int8.
 #include "kernels/s8_softmax/s8_softmax.h"
 #include "src/ops/softmax_scale.h"
 #include "src/ops/vectors.h"
@@ -85,6 +85,28 @@ void Softmax16(const Params16& p, const int16_t* input, size_t vectors, int16_t*
   }
 }
 
+// ---- float32 -----------------------------------------------------------------------------------
+
+struct ParamsF32 {
+  VectorShape shape;
+  float beta;
+};
+
+// Source of the formula: TFLite's reference_ops::Softmax. Output may lie over input.
+void SoftmaxF32(const ParamsF32& p, const float* input, size_t vectors, float* output) {
+  const size_t depth = p.shape.depth_in;
+  for (size_t v = 0; v < vectors; ++v, input += depth, output += depth) {
+    float max = input[0];
+    for (size_t i = 1; i < depth; ++i) max = max < input[i] ? input[i] : max;
+    float sum = 0;
+    for (size_t i = 0; i < depth; ++i) {
+      output[i] = std::exp((input[i] - max) * p.beta);
+      sum += output[i];
+    }
+    for (size_t i = 0; i < depth; ++i) output[i] /= sum;
+  }
+}
+
 // ---- The operator ------------------------------------------------------------------------------
 
 // Does a scale equal `wanted` to one in a thousand, as the reference asks?
@@ -98,14 +120,16 @@ Status Check(const OpView& op) {
   const TensorView& in = op.in(0);
   const TensorView& out = op.out();
   const bool narrow = in.type == DType::INT8;
-  const bool known = narrow ? out.type == DType::INT8 || out.type == DType::INT16
-                            : in.type == DType::INT16 && out.type == DType::INT16;
+  const bool known =
+      narrow ? out.type == DType::INT8 || out.type == DType::INT16
+             : (in.type == DType::INT16 || in.type == DType::FLOAT32) && out.type == in.type;
   if (!known) return UnsupportedTypes(op);
   OCTET_RETURN_IF_ERROR(CheckSameShape(in, out, "input and output"));
-  OCTET_RETURN_IF_ERROR(CheckQuantised(in, "input"));
-  OCTET_RETURN_IF_ERROR(CheckQuantised(out, "output"));
   const float beta = op.options<fb::SoftmaxOptions>()->beta();
   OCTET_CHECK_OP(std::isfinite(beta) && beta > 0, "beta is %g", static_cast<double>(beta));
+  if (in.type == DType::FLOAT32) return OCTET_OK;
+  OCTET_RETURN_IF_ERROR(CheckQuantised(in, "input"));
+  OCTET_RETURN_IF_ERROR(CheckQuantised(out, "output"));
   if (narrow) {
     SoftmaxScale scale;
     if (!MakeSoftmaxScale(beta, in.scale(), &scale)) {
@@ -153,7 +177,20 @@ Status Run16(const RunContext& c) {
   return OCTET_OK;
 }
 
+Status RunF32(const RunContext& c) {
+  const ParamsF32& p = *static_cast<const ParamsF32*>(c.params);
+  ForEachVector<float, float>(
+      c, p.shape, [&](const float* in, size_t n, float* out) { SoftmaxF32(p, in, n, out); });
+  return OCTET_OK;
+}
+
 void Bind(const OpView& op, IsaSet isa, Binding* binding) {
+  if (op.in(0).type == DType::FLOAT32) {
+    binding->kernel = "f32_softmax__ref";
+    binding->run = RunF32;
+    binding->params_bytes = sizeof(ParamsF32);
+    return;
+  }
   if (op.in(0).type == DType::INT16) {
     binding->kernel = "s16_softmax__ref";
     binding->run = Run16;
@@ -169,6 +206,12 @@ void Bind(const OpView& op, IsaSet isa, Binding* binding) {
 
 void Init(const OpView& op, const Binding& binding, void* params) {
   const size_t depth = static_cast<size_t>(op.out().dim_from_end(0));
+  if (op.in(0).type == DType::FLOAT32) {
+    ParamsF32& p = *static_cast<ParamsF32*>(params);
+    p.shape = MakeVectorShape(op, depth);
+    p.beta = op.options<fb::SoftmaxOptions>()->beta();
+    return;
+  }
   if (op.in(0).type == DType::INT16) {
     Params16& p = *static_cast<Params16*>(params);
     p.shape = MakeVectorShape(op, depth);

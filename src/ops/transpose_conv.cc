@@ -2,6 +2,7 @@
 // Source: the TensorFlow Lite 8-bit quantization specification and 16x8 specification.
 #include "kernels/qs8_deconv/qs8_deconv.h"
 #include "src/ops/conv_common.h"
+#include "src/ops/f32_conv.h"
 
 namespace octet {
 namespace {
@@ -42,6 +43,7 @@ Status Check(const OpView& op) {
   OCTET_CHECK_OP(w.dims[0] == out.dims[3] && w.dims[3] == in.dims[3],
                  "weights for %d to %d channels, the tensors have %d and %d", w.dims[3], w.dims[0],
                  in.dims[3], out.dims[3]);
+  if (IsF32(op)) return CheckF32Product(op, w.dims[0], o.act_min_f(), o.act_max_f());
   OCTET_RETURN_IF_ERROR(CheckQuantisedProduct(op, w.dims[0], 0));
   return CheckMultipliers(op, ProductScales(op, LegacyU8(op)), w.dims[0]);
 }
@@ -68,6 +70,9 @@ Status Run16(const RunContext& c) { return RunRows<int16_t>(c, QS16DeconvRef, QS
 
 void Bind(const OpView& op, IsaSet isa, Binding* b) {
   const TensorView& w = op.in(1);
+  b->macs =
+      static_cast<uint64_t>(op.in(0).elements()) * static_cast<uint64_t>(w.elements() / w.dims[3]);
+  if (IsF32(op)) return BindF32Deconv(MakeF32ConvShape(op, false), b);
   const bool int16 = op.in(0).type == DType::INT16;
   b->kernel = int16 ? "qs16_deconv__ref" : "qs8_deconv__ref";
   b->run = int16 ? Run16 : Run;
@@ -79,16 +84,16 @@ void Bind(const OpView& op, IsaSet isa, Binding* b) {
   b->params_bytes = sizeof(Params);
   b->pack_layout = "deconv/ref/1";
   b->pack_bytes = static_cast<size_t>(w.dims[0]) * sizeof(DeconvChannel);
-  b->macs =
-      static_cast<uint64_t>(op.in(0).elements()) * static_cast<uint64_t>(w.elements() / w.dims[3]);
 }
 
 void Init(const OpView& op, const Binding& binding, void* params) {
+  if (IsF32(op)) return InitF32Conv(op, MakeF32ConvShape(op, false), params);
   static_cast<Params*>(params)->shape = MakeShape(op);
   static_cast<Params*>(params)->dot = static_cast<const S8DotKernel*>(binding.row);
 }
 
 void Pack(const OpView& op, const Binding&, const void* params, void* pack) {
+  if (IsF32(op)) return PackF32Conv(op, params, pack);
   const DeconvShape& s = static_cast<const Params*>(params)->shape;
   DeconvChannel* channels = static_cast<DeconvChannel*>(pack);
   const RequantScales scales = ProductScales(op, LegacyU8(op));

@@ -194,11 +194,11 @@ TEST(ImportTflite, NamesAllUnsupportedOperatorsAtOnce) {
   b.Op(4321, {in}, {out});
   b.Op(tflite::BuiltinOperator_STABLEHLO_ADD, {in, in}, {out});
   const int32_t real = b.Tensor(kFloat, {1, 4});
-  b.Op(tflite::BuiltinOperator_HARD_SWISH, {real}, {real});
+  b.Op(tflite::BuiltinOperator_QUANTIZE, {real}, {real});
   EXPECT_EQ(b.Import({in}, {out}), OCTET_UNSUPPORTED);
   for (const char* text :
        {"7 operators", "FLOOR_MOD (3 times)", "CUSTOM \"Detection_PostProcess\"",
-        "builtin operator 4321", "STABLEHLO_ADD", "HARD_SWISH", "float32", "int8[1,4] \"t0\""}) {
+        "builtin operator 4321", "STABLEHLO_ADD", "QUANTIZE", "float32", "int8[1,4] \"t0\""}) {
     EXPECT_TRUE(Says(text)) << text << " is not in: " << octet_last_error();
   }
 }

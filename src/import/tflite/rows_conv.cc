@@ -48,6 +48,8 @@ Status ImportConv(OpImport& op, OpKind kind) {
   OCTET_RETURN_IF_ERROR(FusedActivation(source->fused_activation_function(), op.out(), &clamps));
   options.act_min = clamps.min;
   options.act_max = clamps.max;
+  options.act_min_f = clamps.min_f;
+  options.act_max_f = clamps.max_f;
   options.legacy_u8 = op.legacy_u8(op.input(0));
   op.Emit(kind, {op.input(0), op.input(1), op.input(2)}, std::move(options));
   return OCTET_OK;
@@ -86,6 +88,8 @@ Status ImportTransposeConv(OpImport& op) {
   OCTET_RETURN_IF_ERROR(FusedActivation(source->fused_activation_function(), op.out(), &clamps));
   options.act_min = clamps.min;
   options.act_max = clamps.max;
+  options.act_min_f = clamps.min_f;
+  options.act_max_f = clamps.max_f;
   options.legacy_u8 = op.legacy_u8(op.input(2));
   op.Emit(OpKind::TRANSPOSE_CONV, {op.input(2), op.input(1), op.input(3)}, std::move(options));
   return OCTET_OK;
@@ -103,6 +107,8 @@ Status ImportFullyConnected(OpImport& op) {
   fb::FullyConnectedOptionsT options;
   options.act_min = clamps.min;
   options.act_max = clamps.max;
+  options.act_min_f = clamps.min_f;
+  options.act_max_f = clamps.max_f;
   op.Emit(OpKind::FULLY_CONNECTED, {op.input(0), op.input(1), op.input(2)}, std::move(options));
   return OCTET_OK;
 }
@@ -137,6 +143,8 @@ Status ImportPool2D(OpImport& op) {
   OCTET_RETURN_IF_ERROR(FusedActivation(source->fused_activation_function(), op.out(), &clamps));
   options.act_min = clamps.min;
   options.act_max = clamps.max;
+  options.act_min_f = clamps.min_f;
+  options.act_max_f = clamps.max_f;
   const bool average = op.code() == tflite::BuiltinOperator_AVERAGE_POOL_2D;
   options.legacy_u8 = average && op.legacy_u8(op.input(0));
   op.Emit(average ? OpKind::AVERAGE_POOL_2D : OpKind::MAX_POOL_2D, {op.input(0)},

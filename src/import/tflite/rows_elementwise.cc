@@ -174,6 +174,40 @@ Status ImportUnary(OpImport& op) {
     case tflite::BuiltinOperator_NEG:
       kind = OpKind::NEG;
       break;
+    case tflite::BuiltinOperator_EXP:
+      kind = OpKind::EXP;
+      break;
+    case tflite::BuiltinOperator_LOG:
+      kind = OpKind::LOG;
+      break;
+    case tflite::BuiltinOperator_HARD_SWISH:
+      kind = OpKind::HARD_SWISH;
+      break;
+    case tflite::BuiltinOperator_FLOOR:
+      kind = OpKind::FLOOR;
+      break;
+    case tflite::BuiltinOperator_CEIL:
+      kind = OpKind::CEIL;
+      break;
+    case tflite::BuiltinOperator_ROUND:
+      kind = OpKind::ROUND;
+      break;
+    case tflite::BuiltinOperator_SIN:
+      kind = OpKind::SIN;
+      break;
+    case tflite::BuiltinOperator_COS:
+      kind = OpKind::COS;
+      break;
+    case tflite::BuiltinOperator_ELU:
+      options.alpha = 1;
+      op.Emit(OpKind::ELU, {op.input(0)}, std::move(options));
+      return OCTET_OK;
+    case tflite::BuiltinOperator_GELU:
+      if (const auto* gelu = op.options<tflite::GeluOptions>()) {
+        options.approximate = gelu->approximate();
+      }
+      op.Emit(OpKind::GELU, {op.input(0)}, std::move(options));
+      return OCTET_OK;
     case tflite::BuiltinOperator_LEAKY_RELU:
       options.alpha = alpha;
       op.Emit(OpKind::LEAKY_RELU, {op.input(0)}, std::move(options));
@@ -207,6 +241,20 @@ Status ImportUnary(OpImport& op) {
   options.act_min_f = clamps.min_f;
   options.act_max_f = clamps.max_f;
   op.Emit(kind, {op.input(0)}, std::move(options));
+  return OCTET_OK;
+}
+
+// The square is a product, of float32 at least: the rounding of quantised ones is not a product's.
+Status ImportSquare(OpImport& op) {
+  if (op.out().type != DType::FLOAT32) {
+    return Fail(OCTET_UNSUPPORTED, "is there for float32, not for %s", TypeName(op.out().type));
+  }
+  op.Emit(OpKind::MUL, {op.input(0), op.input(0)}, fb::ElementwiseOptionsT{});
+  return OCTET_OK;
+}
+
+Status ImportPow(OpImport& op) {
+  op.Emit(OpKind::POW, op.inputs());
   return OCTET_OK;
 }
 
