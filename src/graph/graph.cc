@@ -93,22 +93,27 @@ void Graph::Remove(const std::vector<bool>& dead_ops) {
   }
 }
 
+TensorView ViewOf(const GraphTensor& t) {
+  TensorView view;
+  view.name = t.name.c_str();
+  view.type = t.type;
+  view.rank = static_cast<int32_t>(std::min<size_t>(t.shape.size(), kMaxRank));
+  std::copy_n(t.shape.begin(), view.rank, view.dims);
+  view.scales = {t.scale.data(), t.scale.size()};
+  view.zero_point = t.zero_point;
+  view.axis = t.axis;
+  view.data = t.data ? t.data->data() : nullptr;
+  view.is_state = t.is_state;
+  return view;
+}
+
 GraphOpView::GraphOpView(const Graph& graph, const GraphOp& op) {
   // Sized first: pointers into tensors_ must stay good.
   tensors_.resize(op.inputs.size() + op.outputs.size());
   TensorView* next = tensors_.data();
   const auto view = [&](int32_t index) -> const TensorView* {
     if (index < 0) return nullptr;
-    const GraphTensor& t = graph.tensors[static_cast<size_t>(index)];
-    next->name = t.name.c_str();
-    next->type = t.type;
-    next->rank = static_cast<int32_t>(std::min<size_t>(t.shape.size(), kMaxRank));
-    std::copy_n(t.shape.begin(), next->rank, next->dims);
-    next->scales = {t.scale.data(), t.scale.size()};
-    next->zero_point = t.zero_point;
-    next->axis = t.axis;
-    next->data = t.data ? t.data->data() : nullptr;
-    next->is_state = t.is_state;
+    *next = ViewOf(graph.tensors[static_cast<size_t>(index)]);
     return next++;
   };
   for (int32_t i : op.inputs) inputs_.push_back(view(i));

@@ -56,6 +56,9 @@ struct Graph {
   void Remove(const std::vector<bool>& dead_ops);
 };
 
+// A view that points into a graph's tensor.
+TensorView ViewOf(const GraphTensor& tensor);
+
 // An OpView of a graph's operator that owns what the view points to.
 class GraphOpView {
  public:
