@@ -53,3 +53,11 @@ foreach(name LIBDIR INCLUDEDIR)
 endforeach()
 configure_file(cmake/octet.pc.in "${CMAKE_CURRENT_BINARY_DIR}/octet.pc" @ONLY)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/octet.pc" DESTINATION "${pkgconfig}")
+
+# What `pip install .` puts into the Python package (pyproject.toml): no links, no versions.
+if(SKBUILD)
+  install(FILES "$<TARGET_FILE:octet>" RENAME liboctet.so DESTINATION native COMPONENT python)
+  install(FILES "$<TARGET_FILE:octet_compiler_shared>" RENAME liboctet_compiler.so
+          DESTINATION native COMPONENT python)
+  install(PROGRAMS "$<TARGET_FILE:octet_cli>" DESTINATION native COMPONENT python)
+endif()

@@ -109,8 +109,9 @@ OCTET_API octet_status octet_model_options_set_isa(octet_model_options* options,
 /* Maps a file and verifies it. The file must not change while the model lives. */
 OCTET_API octet_status octet_model_load_file(const char* path, const octet_model_options* options,
                                              octet_model** model);
-/* Verifies a model in memory and uses it in place: `data` must be 16-byte aligned, and neither
- * change nor go away while the model lives. Any bytes are safe to pass. */
+/* Verifies a model in memory and uses it in place: `data` must be 16-byte aligned (64-byte, for
+ * weight packs in it to be used in place too), and neither change nor go away while the model
+ * lives. Any bytes are safe to pass. */
 OCTET_API octet_status octet_model_load_buffer(const void* data, size_t size,
                                                const octet_model_options* options,
                                                octet_model** model);
