@@ -16,6 +16,11 @@ constexpr size_t kSlack = 128;             // after the panel: for copy() and th
 size_t RoundUp(size_t n, size_t to) { return (n + to - 1) / to * to; }
 int32_t CeilDiv(int32_t a, int32_t b) { return (a + b - 1) / b; }
 
+// What is added to x in the panel.
+int32_t Excess(const ConvX86Isa& isa) {
+  return isa.element_bytes == 1 && !isa.signed_bytes ? 128 : 0;
+}
+
 // The parts of a pack and of a panel, from the shape alone.
 struct Layout {
   // Segments.
@@ -32,7 +37,7 @@ struct Layout {
     outer = s.kernel_h;
     inner = whole_rows ? 1 : s.kernel_w;
     segment = whole_rows ? s.kernel_w * s.in_c : s.group_in_c();
-    steps = CeilDiv(segment, isa.unit);
+    steps = CeilDiv(CeilDiv(segment, isa.unit), isa.step_multiple) * isa.step_multiple;
     // With next to no reuse of weights, reading them is what takes time.
     narrow = isa.element_bytes == 2 && s.weight_zero_point == 0 &&
              int64_t{s.batch} * s.out_h * s.out_w <= 2;
@@ -58,9 +63,11 @@ size_t SegmentBytes(const Layout& l) {
 int32_t PanelPixels(const QS8ConvShape& s, const ConvX86Isa& isa) {
   const int64_t row = int64_t{s.in_c} * isa.element_bytes;
   const int64_t weights = int64_t{s.group_in_c()} * s.out_c;
-  int64_t n = weights <= 16 * 1024 ? 24 : 48;
+  const bool tiles = isa.step_multiple > 1;  // AMX: pairs of tiles of 16 pixels
+  int64_t n = tiles ? kConvX86MaxPixels : (weights <= 16 * 1024 ? 24 : 48);
   if (n * row > static_cast<int64_t>(kPanelBytes)) n = static_cast<int64_t>(kPanelBytes) / row;
-  n = n < 12 ? 12 : n / 6 * 6;
+  const int64_t unit = tiles ? 32 : 6, least = tiles ? 32 : 12;
+  n = n < least ? least : n / unit * unit;
   const int64_t all = int64_t{s.batch} * s.out_h * s.out_w;
   return static_cast<int32_t>(all < n ? all : n);
 }
@@ -114,9 +121,9 @@ ConvX86Form PackChannel(const QS8ConvShape& s, const QS8ConvConstants& k, const 
   const int64_t low = bias + up * x_low + down * x_high;
   const int64_t high = bias + up * x_high + down * x_low;
   // int16: the packed weights are w - weight_zero_point. Else they are w (ConvX86Run corrects for
-  // their zero point), and the panel holds x + 128.
+  // their zero point), and the panel may hold x + 128.
   const int64_t packed = isa.element_bytes == 2 ? sum : sum + count * s.weight_zero_point;
-  const int32_t x_zero = s.input_zero_point + (isa.element_bytes == 2 ? 0 : 128);
+  const int32_t x_zero = s.input_zero_point + Excess(isa);
   const uint32_t folded =
       static_cast<uint32_t>(bias) - static_cast<uint32_t>(x_zero) * static_cast<uint32_t>(packed);
   std::memcpy(&to->bias[lane], &folded, sizeof folded);
@@ -189,6 +196,7 @@ class Runner {
     job_.out = out_;
     job_.segments = layout_.outer * layout_.inner;
     job_.segment_at = segments_;
+    job_.tile_rows = &tile_rows_;
   }
 
   void Pointwise() {
@@ -202,15 +210,26 @@ class Runner {
     const bool contiguous = run_.input.ring == 0 && run_.output.ring == 0 &&
                             run_.input.stride == in_c * static_cast<size_t>(width) &&
                             run_.output.stride == out_c * static_cast<size_t>(width);
-    if (contiguous) List(0, panel_pixels, panel_, pixel_bytes_, run_.output.row(run_.row_begin));
+    // Where the panel would hold the same bytes, and steps end where pixels do, none is needed.
+    const bool direct = contiguous && isa_.signed_bytes && s_.groups == 1 &&
+                        layout_.steps * isa_.unit == layout_.segment;
+    if (contiguous) {
+      const uint8_t* in =
+          direct ? reinterpret_cast<const uint8_t*>(run_.input.row(run_.row_begin)) : panel_;
+      List(0, panel_pixels, in, pixel_bytes_, run_.output.row(run_.row_begin));
+    }
     int32_t row = run_.row_begin, x = 0;
     int64_t done = 0;
     for (int32_t i = 0; i < panels; ++i) {
       const int32_t n = static_cast<int32_t>(total * (i + 1) / panels - done);
       if (contiguous) {
         const size_t pixel = static_cast<size_t>(done);
-        isa_.copy(run_.input.row(run_.row_begin) + pixel * in_c, static_cast<size_t>(n) * in_c,
-                  panel_);
+        if (direct) {
+          in_delta_ = static_cast<ptrdiff_t>(pixel * in_c);
+        } else {
+          isa_.copy(run_.input.row(run_.row_begin) + pixel * in_c, static_cast<size_t>(n) * in_c,
+                    panel_);
+        }
         out_delta_ = static_cast<ptrdiff_t>(pixel * out_c);
       }
       for (int32_t filled = 0; !contiguous && filled < n;) {
@@ -324,7 +343,7 @@ class Runner {
   void Zeros(int64_t pixels, uint8_t* to) {
     const size_t n = static_cast<size_t>(pixels) * static_cast<size_t>(s_.in_c);
     if (isa_.element_bytes == 1) {
-      std::memset(to, s_.input_zero_point + 128, n);
+      std::memset(to, s_.input_zero_point + Excess(isa_), n);
     } else {
       const int16_t v = static_cast<int16_t>(s_.input_zero_point);
       for (size_t i = 0; i < n; ++i) std::memcpy(to + 2 * i, &v, 2);
@@ -352,7 +371,7 @@ class Runner {
       job_.forms = forms + block;
       job_.constants = constants + block;
       job_.weights = weights + static_cast<size_t>(block) * layout_.block_bytes;
-      job_.in_offset = static_cast<ptrdiff_t>(g) * cin * isa_.element_bytes;
+      job_.in_offset = in_delta_ + static_cast<ptrdiff_t>(g) * cin * isa_.element_bytes;
       job_.out_offset = out_delta_ + static_cast<ptrdiff_t>(g) * cout + first * kConvX86Block;
       job_.correction = nullptr;
       if (s_.weight_zero_point != 0 && isa_.element_bytes == 1) Correct(pixels);
@@ -383,7 +402,9 @@ class Runner {
   ptrdiff_t* segments_;
   uint8_t* panel_;
   size_t pixel_bytes_;
+  ptrdiff_t in_delta_ = 0;   // from where in_ points to where input is
   ptrdiff_t out_delta_ = 0;  // from where out_ points to where output goes
+  int32_t tile_rows_ = 0;
   ConvX86Job job_;
   const uint8_t* in_[kConvX86MaxPixels];
   int8_t* out_[kConvX86MaxPixels];
@@ -434,6 +455,32 @@ void ConvX86Run(const QS8ConvRun& run, const ConvX86Isa& isa) {
   if (run.row_begin >= run.row_end || run.channel_begin >= run.channel_end) return;
   Runner runner(run, isa);
   run.shape->pointwise() ? runner.Pointwise() : runner.Windows();
+  if (isa.release != nullptr) isa.release();
+}
+
+bool ConvX86AmxPays(const QS8ConvShape& s) {
+  const ConvX86Isa amx = {4, 1, false, nullptr, nullptr, nullptr, true, 16, nullptr};
+  const ConvX86Isa avx512 = {4, 1, false, nullptr, nullptr, nullptr};
+  const Layout tiles(s, amx), vectors(s, avx512);
+  const uint64_t pixels = static_cast<uint64_t>(int64_t{s.batch} * s.out_h * s.out_w);
+  // Neighbouring pixels that tiles are cut from, and how many such stretches there are.
+  const uint64_t stretch = s.pointwise() ? pixels : static_cast<uint64_t>(s.out_w);
+  const uint64_t cuts = (stretch + 15) / 16 * (pixels / stretch);
+  const uint64_t blocks =
+      static_cast<uint64_t>(tiles.group_blocks) * static_cast<uint64_t>(s.groups);
+  const uint64_t segments = static_cast<uint64_t>(tiles.outer) * static_cast<uint64_t>(tiles.inner);
+  // In hundredths of a cycle. Any tile costs 16 cycles for each 64 elements of a dot product, or
+  // its weights would not arrive in time; with one block of channels twice that, for half of the
+  // accumulators are idle. Every 16 outputs cost 5 cycles of requantisation, and with AMX 3 more
+  // through memory. A job costs some 150 cycles more, a run 2000 (tiles must be configured); the
+  // clock is 15 % lower. A vpdpbusd costs half a cycle, and loops a tenth of that.
+  const uint64_t multiply =
+      segments * static_cast<uint64_t>(tiles.steps / 16) * (tiles.group_blocks == 1 ? 3200 : 1600);
+  const uint64_t by_amx =
+      (cuts * blocks * multiply + pixels * blocks * 800 + pixels / 64 * 15000 + 200000) / 100 * 115;
+  const uint64_t by_avx512 =
+      pixels * blocks * (segments * static_cast<uint64_t>(vectors.steps) * 55 + 500);
+  return by_amx / 5 * 6 < by_avx512;  // not for a sixth
 }
 
 }  // namespace octet

@@ -62,6 +62,7 @@ struct ConvX86Job {
   int32_t blocks = 0;
   int32_t lane_begin = 0, lane_end = 0;  // which channels, counted from the first block, are stored
   int32_t zero_point = 0, act_min = -128, act_max = 127;
+  int32_t* tile_rows = nullptr;  // AMX: the rows of a tile as configured now; 0: not configured
 };
 
 struct ConvX86Isa {
@@ -73,6 +74,10 @@ struct ConvX86Isa {
   // The sum of n panel elements, as the signed values they stand for.
   int32_t (*sum)(const uint8_t* panel, size_t n);
   void (*compute)(const ConvX86Job& job);
+  // What AMX has different.
+  bool signed_bytes = false;    // the panel holds x, not x ^ 0x80
+  int32_t step_multiple = 1;    // steps of a segment are filled up to a multiple of this
+  void (*release)() = nullptr;  // at the end of a run
 };
 
 size_t ConvX86PackBytes(const QS8ConvShape& shape, const ConvX86Isa& isa);
@@ -80,5 +85,8 @@ size_t ConvX86ScratchBytes(const QS8ConvShape& shape, const ConvX86Isa& isa);
 void ConvX86Pack(const QS8ConvShape& shape, const QS8ConvConstants& k, const ConvX86Isa& isa,
                  void* pack);
 void ConvX86Run(const QS8ConvRun& run, const ConvX86Isa& isa);
+
+// Is AMX faster than AVX-512 VNNI here? By a model of both (docs/kernels.md).
+bool ConvX86AmxPays(const QS8ConvShape& shape);
 
 }  // namespace octet

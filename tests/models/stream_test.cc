@@ -43,10 +43,11 @@ TEST_P(StreamTest, NeedsLittleRamForTheSameBytes) {
   for (const char* isa : IsaNames()) {
     const Model model(file, isa);
     ASSERT_NE(model.get(), nullptr);
-    if (isa == IsaNames().back()) {
+    if (IsBest(isa) && std::string(isa) != "amx") {  // AMX takes larger panels
       EXPECT_LE(MemoryOf(model.get()).arena_bytes, GetParam().most);
     }
-    if (std::string(isa) == "scalar" && source.size() > 500000) continue;  // slow
+    const bool slow = std::string(isa) == "scalar" || std::string(isa) == "amx";
+    if (slow && source.size() > 500000) continue;
     size_t cases = 0;
     for (const auto& entry : fs::directory_iterator(folder)) {
       if (!entry.is_directory() || ++cases > 2) continue;

@@ -33,7 +33,7 @@ void RunCase(const fs::path& folder) {
       if (!optimize && isa != isas.front()) continue;
       const Model model(file, isa);
       ASSERT_NE(model.get(), nullptr) << isa;
-      for (size_t threads = 1; threads <= (optimize && isa == isas.back() ? 2 : 1); ++threads) {
+      for (size_t threads = 1; threads <= (optimize && IsBest(isa) ? 2 : 1); ++threads) {
         const std::vector<Bytes> got = RunOnce(model.get(), inputs, threads);
         ASSERT_EQ(got.size(), wanted.size());
         for (size_t i = 0; i < got.size(); ++i) {

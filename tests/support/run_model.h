@@ -36,8 +36,12 @@ class Model {
 // Runs once; returns the outputs' bytes.
 std::vector<Bytes> RunOnce(octet_model* model, const std::vector<Bytes>& inputs, size_t threads);
 
-// The OCTET_ISA names that this CPU and build can run, worst first: "scalar", "avx2", ...
+// The OCTET_ISA names that this CPU and build can run or tests can emulate, worst first: "scalar",
+// "avx2", ...
 std::vector<const char*> IsaNames();
+
+// The last of them, or the last that is not emulated.
+bool IsBest(const std::string& isa);
 
 // Fails the current test with a readable report where bytes differ.
 void ExpectSameBytes(const Bytes& got, const Bytes& wanted, const std::string& what);
