@@ -31,15 +31,14 @@ OCTET_NEON_INLINE int16x8_t MlaHigh(int16x8_t sum, int8x16_t a, int8x16_t b) {
 }
 
 // 16 bytes of depth of kRows pixels and kGroup channels from n on: first all products, then all
-// second products, then all sums, so that an in-order CPU waits for none of them.
+// second products, then all sums, so that an in-order CPU waits for none of them. b has their
+// weights.
 template <int kRows, int kGroup, int kColumns, bool kLowest>
-OCTET_NEON_INLINE void Mac16(const int8x16_t (&a)[kRows], const int8_t* w, int n,
+OCTET_NEON_INLINE void Mac16(const int8x16_t (&a)[kRows], const int8x16_t (&b)[kGroup], int n,
                              int32x4_t (&sums)[kRows][kColumns]) {
-  int8x16_t b[kGroup];
   int16x8_t products[kRows][kGroup];
 #pragma GCC unroll 4
   for (int g = 0; g < kGroup; ++g) {
-    b[g] = vld1q_s8(w + 16 * (n + g));
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) {
       products[r][g] = vmull_s8(vget_low_s8(a[r]), vget_low_s8(b[g]));
@@ -98,10 +97,20 @@ OCTET_NEON_INLINE void Sums(const ConvArmJob& job, const Columns& c, int32_t fir
       int8x16_t a[kRows];
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; ++r) a[r] = vld1q_s8(in[r] + at);
-      constexpr int kGroup = kRows == 1 ? 4 : kRows == 2 ? 2 : 1;
+      constexpr int kGroup = kRows == 1 ? 4 : 2;
+      int8x16_t b[kGroup];
+#pragma GCC unroll 4
+      for (int g = 0; g < kGroup; ++g) b[g] = vld1q_s8(b_at + 16 * g);
 #pragma GCC unroll 8
       for (int n = 0; n < kColumns; n += kGroup) {
-        Mac16<kRows, kGroup, kColumns, kLowest>(a, b_at, n, sums);
+        int8x16_t next[kGroup];  // loaded ahead, for the same reason
+#pragma GCC unroll 4
+        for (int g = 0; g < kGroup; ++g) {
+          next[g] = n + kGroup < kColumns ? vld1q_s8(b_at + 16 * (n + kGroup + g)) : b[g];
+        }
+        Mac16<kRows, kGroup, kColumns, kLowest>(a, b, n, sums);
+#pragma GCC unroll 4
+        for (int g = 0; g < kGroup; ++g) b[g] = next[g];
       }
     }
     if (depth != 0) {
