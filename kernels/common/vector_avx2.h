@@ -1,5 +1,5 @@
 // Blocks of bytes and int32 or float lanes with AVX2: the same names as in vector_avx512.h, so that
-// one kernel body (*_x86.inc) serves both.
+// one kernel body (*_vector.inc) serves both.
 // For files compiled with these instruction sets only; internal linkage throughout.
 #pragma once
 
@@ -23,6 +23,7 @@ using VecI = __m256i;
 using VecF = __m256;
 constexpr size_t kLanes = 8;   // int32 or float
 constexpr size_t kBytes = 32;  // of a block, four vectors of lanes
+constexpr bool kFixed = true;  // RequantFixed, Fma and Round are exact
 
 OCTET_INLINE VecI LoadBytes(const void* p) {
   return _mm256_loadu_si256(static_cast<const __m256i*>(p));

@@ -1,5 +1,5 @@
 // Blocks of bytes and int32 or float lanes with AVX-512 (F, BW, VL, DQ, VBMI): the same names as in
-// vector_avx2.h, so that one kernel body (*_x86.inc) serves both.
+// vector_avx2.h, so that one kernel body (*_vector.inc) serves both.
 // For files compiled with these instruction sets only; internal linkage throughout.
 #pragma once
 
@@ -22,6 +22,7 @@ using VecI = __m512i;
 using VecF = __m512;
 constexpr size_t kLanes = 16;  // int32 or float
 constexpr size_t kBytes = 64;  // of a block, four vectors of lanes
+constexpr bool kFixed = true;  // RequantFixed, Fma and Round are exact
 
 OCTET_INLINE __mmask64 FirstBytes(size_t n) { return (uint64_t{1} << n) - 1; }  // n < 64
 

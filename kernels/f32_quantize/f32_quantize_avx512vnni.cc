@@ -1,2 +1,2 @@
 #include "kernels/common/vector_avx512.h"
-#include "kernels/f32_quantize/f32_quantize_x86.inc"
+#include "kernels/f32_quantize/f32_quantize_vector.inc"

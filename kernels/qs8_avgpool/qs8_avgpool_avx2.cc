@@ -1,2 +1,2 @@
 #include "kernels/common/vector_avx2.h"
-#include "kernels/qs8_avgpool/qs8_avgpool_x86.inc"
+#include "kernels/qs8_avgpool/qs8_avgpool_vector.inc"

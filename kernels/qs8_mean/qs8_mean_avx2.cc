@@ -1,2 +1,2 @@
 #include "kernels/common/vector_avx2.h"
-#include "kernels/qs8_mean/qs8_mean_x86.inc"
+#include "kernels/qs8_mean/qs8_mean_vector.inc"

@@ -1,2 +1,2 @@
 #include "kernels/common/vector_avx512.h"
-#include "kernels/qs8_mul/qs8_mul_x86.inc"
+#include "kernels/qs8_mul/qs8_mul_vector.inc"

@@ -1,2 +1,2 @@
 #include "kernels/common/vector_avx512.h"
-#include "kernels/resize_bilinear/resize_bilinear_x86.inc"
+#include "kernels/resize_bilinear/resize_bilinear_vector.inc"

@@ -1,2 +1,2 @@
 #include "kernels/common/vector_avx512.h"
-#include "kernels/s8_softmax/s8_softmax_x86.inc"
+#include "kernels/s8_softmax/s8_softmax_vector.inc"

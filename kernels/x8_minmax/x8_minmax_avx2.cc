@@ -1,2 +1,2 @@
 #include "kernels/common/vector_avx2.h"
-#include "kernels/x8_minmax/x8_minmax_x86.inc"
+#include "kernels/x8_minmax/x8_minmax_vector.inc"
