@@ -105,8 +105,10 @@ OCTET_INLINE VecI LoadS16Part(const int16_t* p, size_t n) {
 }
 OCTET_INLINE VecI SetI16(int32_t x) { return _mm256_set1_epi16(static_cast<int16_t>(x)); }
 OCTET_INLINE VecI SubI16(VecI a, VecI b) { return _mm256_sub_epi16(a, b); }
-// a0 * b0 + a1 * b1 of neighbouring int16, as int32.
-OCTET_INLINE VecI MulPairs(VecI a, VecI b) { return _mm256_madd_epi16(a, b); }
+// Adds the products of int16 to int32 lanes: each lane gets two of them, in all every product one.
+OCTET_INLINE VecI AddPairs(VecI sum, VecI a, VecI b) {
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
+}
 OCTET_INLINE int32_t SumLanes(VecI a) {
   __m128i x = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
   x = _mm_add_epi32(x, _mm_shuffle_epi32(x, 0x4E));

@@ -81,8 +81,10 @@ OCTET_INLINE VecI LoadS16Part(const int16_t* p, size_t n) {
 }
 OCTET_INLINE VecI SetI16(int32_t x) { return _mm512_set1_epi16(static_cast<int16_t>(x)); }
 OCTET_INLINE VecI SubI16(VecI a, VecI b) { return _mm512_sub_epi16(a, b); }
-// a0 * b0 + a1 * b1 of neighbouring int16, as int32.
-OCTET_INLINE VecI MulPairs(VecI a, VecI b) { return _mm512_madd_epi16(a, b); }
+// Adds the products of int16 to int32 lanes: each lane gets two of them, in all every product one.
+OCTET_INLINE VecI AddPairs(VecI sum, VecI a, VecI b) {
+  return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
+}
 OCTET_INLINE int32_t SumLanes(VecI a) { return _mm512_reduce_add_epi32(a); }
 OCTET_INLINE int64_t SumLanes64(VecI a) {
   return _mm512_reduce_add_epi64(

@@ -112,6 +112,8 @@ OCTET_INLINE void StoreF32Part(float* p, VecF v, size_t n) {
 
 // kBytes / 2 bytes, as int16; sums of those; each half of int16 as int32.
 OCTET_INLINE VecI LoadS8AsI16(const int8_t* p) { return FromS16(vmovl_s8(vld1_s8(p))); }
+// kLanes int16, as int32.
+OCTET_INLINE VecI LoadS16(const int16_t* p) { return vmovl_s16(vld1_s16(p)); }
 // n <= kLanes int16, as int32; the rest is zero.
 OCTET_INLINE VecI LoadS16Part(const int16_t* p, size_t n) {
   int16_t block[kLanes] = {};
@@ -123,16 +125,10 @@ OCTET_INLINE VecI SubI16(VecI a, VecI b) { return FromS16(vsubq_s16(S16(a), S16(
 OCTET_INLINE VecI AddI16(VecI a, VecI b) { return FromS16(vaddq_s16(S16(a), S16(b))); }
 OCTET_INLINE VecI FirstI16AsI32(VecI a) { return vmovl_s16(vget_low_s16(S16(a))); }
 OCTET_INLINE VecI LastI16AsI32(VecI a) { return vmovl_s16(vget_high_s16(S16(a))); }
-// a0 * b0 + a1 * b1 of neighbouring int16, as int32.
-OCTET_INLINE VecI MulPairs(VecI a, VecI b) {
-  const int32x4_t low = vmull_s16(vget_low_s16(S16(a)), vget_low_s16(S16(b)));
-  const int32x4_t high = vmull_s16(vget_high_s16(S16(a)), vget_high_s16(S16(b)));
-#if defined(__aarch64__)
-  return vpaddq_s32(low, high);
-#else
-  return vcombine_s32(vpadd_s32(vget_low_s32(low), vget_high_s32(low)),
-                      vpadd_s32(vget_low_s32(high), vget_high_s32(high)));
-#endif
+// Adds the products of int16 to int32 lanes: each lane gets two of them, in all every product one.
+OCTET_INLINE VecI AddPairs(VecI sum, VecI a, VecI b) {
+  sum = vmlal_s16(sum, vget_low_s16(S16(a)), vget_low_s16(S16(b)));
+  return vmlal_s16(sum, vget_high_s16(S16(a)), vget_high_s16(S16(b)));
 }
 OCTET_INLINE int32_t SumLanes(VecI a) {
 #if defined(__aarch64__)

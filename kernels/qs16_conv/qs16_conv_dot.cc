@@ -140,5 +140,8 @@ void RunDot(const QS16ConvRun& run, const S8DotKernel& kernel) {
 OCTET_QS16_DOT(Avx512Vnni, kAvx512Vnni)
 OCTET_QS16_DOT(Avx2, kAvx2)
 #endif
+#if defined(OCTET_ARCH_ARM64) || defined(OCTET_ARCH_ARM32)
+OCTET_QS16_DOT(Neon, kNeon)
+#endif
 
 }  // namespace octet

@@ -1,2 +1,2 @@
 #include "kernels/common/vector_avx512.h"
-#include "kernels/qs8_prelu/qs8_prelu_x86.inc"
+#include "kernels/qs8_prelu/qs8_prelu_vector.inc"
