@@ -36,7 +36,10 @@ struct QS8ConvShape {
   int32_t weight_zero_point = 0;  // non-zero in legacy uint8 models only
   int32_t output_zero_point = 0;
   int32_t act_min = -128, act_max = 127;
+  int32_t run_rows = 0;  // for scratch_bytes alone: no run has more rows; 0: any number
 
+  // The most rows of one image in a run.
+  int32_t band_limit() const { return run_rows > 0 && run_rows < out_h ? run_rows : out_h; }
   int32_t group_in_c() const { return in_c / groups; }
   int32_t group_out_c() const { return out_c / groups; }
   bool pointwise() const {  // every output pixel is made of the input pixel at the same place

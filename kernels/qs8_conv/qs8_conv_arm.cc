@@ -53,7 +53,7 @@ int32_t PanelRows(const QS8ConvShape& s, int32_t rows) {
 int32_t BandRows(const QS8ConvShape& s) {
   if (RowsOfTaps(s)) return 1;
   const int32_t wanted = CeilDiv(kConvArmMaxPixels / 2, s.out_w);
-  int32_t rows = wanted < s.out_h ? wanted : s.out_h;
+  int32_t rows = wanted < s.band_limit() ? wanted : s.band_limit();
   const size_t row_bytes = PanelRowBytes(s);
   while (rows > 1 && static_cast<size_t>(PanelRows(s, rows)) * row_bytes > kPanelBytes) --rows;
   return rows;

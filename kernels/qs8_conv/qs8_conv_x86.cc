@@ -68,7 +68,8 @@ int32_t PanelPixels(const QS8ConvShape& s, const ConvX86Isa& isa) {
   if (n * row > static_cast<int64_t>(kPanelBytes)) n = static_cast<int64_t>(kPanelBytes) / row;
   const int64_t unit = tiles ? 32 : 6, least = tiles ? 32 : 12;
   n = n < least ? least : n / unit * unit;
-  const int64_t all = int64_t{s.batch} * s.out_h * s.out_w;
+  const int64_t rows = int64_t{s.batch} * s.out_h;
+  const int64_t all = (s.run_rows > 0 && s.run_rows < rows ? s.run_rows : rows) * s.out_w;
   return static_cast<int32_t>(all < n ? all : n);
 }
 
@@ -87,7 +88,7 @@ int32_t PanelRows(const QS8ConvShape& s, int32_t rows) {
 int32_t BandRows(const QS8ConvShape& s, const ConvX86Isa& isa) {
   if (s.dilation_h > 1 && s.kernel_h > 1) return 1;
   const int32_t wanted = CeilDiv(kConvX86MaxPixels / 2, s.out_w);
-  int32_t rows = wanted < s.out_h ? wanted : s.out_h;
+  int32_t rows = wanted < s.band_limit() ? wanted : s.band_limit();
   const size_t row_bytes = PanelRowBytes(s, isa);
   while (rows > 1 && static_cast<size_t>(PanelRows(s, rows)) * row_bytes > 2 * kPanelBytes) --rows;
   return rows;

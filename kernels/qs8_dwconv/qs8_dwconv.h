@@ -30,6 +30,9 @@ struct QS8DwConvShape {
   int32_t weight_zero_point = 0;  // non-zero in legacy uint8 models only
   int32_t output_zero_point = 0;
   int32_t act_min = -128, act_max = 127;
+  // No run has more rows (of a plan that saves RAM: kernels take less scratch); 0: any number.
+  // Packs don't depend on it.
+  int32_t run_rows = 0;
 
   int32_t out_c() const { return in_c * depth_multiplier; }
 };

@@ -13,6 +13,7 @@ namespace {
 constexpr size_t kAlign = 64;
 // Staging more than this at once would push rows and weights out of the first-level cache.
 constexpr size_t kStageBytes = 16 * 1024;
+constexpr size_t kSmallStageBytes = 2048;  // in plans that save RAM
 
 size_t RoundUp(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
@@ -135,8 +136,9 @@ DwX86Plan MakeDwX86Plan(const QS8DwConvShape& s, DwX86Isa isa) {
   const int32_t widest = WidestBlock(s, isa.vector);
   const int32_t row = RowVectors(s, isa.vector, widest);
   plan.strip = row;
+  const size_t most = s.run_rows > 0 ? kSmallStageBytes : kStageBytes;
   for (int32_t cuts = 2; plan.strip > 4; ++cuts) {
-    if (StageBytes(s, plan, widest, plan.strip) <= kStageBytes) break;
+    if (StageBytes(s, plan, widest, plan.strip) <= most) break;
     plan.strip = (row + cuts - 1) / cuts;
     plan.strip = static_cast<int32_t>(RoundUp(plan.strip, 4));
   }

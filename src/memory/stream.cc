@@ -11,6 +11,7 @@ namespace octet {
 namespace {
 
 constexpr int32_t kBands[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64};
+constexpr int32_t kInner[] = {1, 2, 4};
 constexpr int32_t kLongestSegment = 48;  // operators
 // What a step costs beside its weights, in bytes of weights: dispatch and short loops.
 constexpr uint64_t kStepCharge = 1024;
@@ -43,12 +44,16 @@ struct StreamPlanner::Impl {
     count = static_cast<int32_t>(model.ops.size());
     by_end.resize(static_cast<size_t>(count) + 1);
     for (int32_t begin = 0; begin < count; ++begin) {
-      Consider({begin, begin + 1, 0});
+      Consider({begin, begin + 1, 0, 0});
       for (int32_t end = begin + 1; end <= count && end - begin <= kLongestSegment; ++end) {
         const StreamOp& last = model.ops[end - 1];
         if (!last.by_rows) break;
         for (const int32_t band : kBands) {
-          if (band < last.rows) Consider({begin, end, band});
+          if (band >= last.rows && last.rows > 1) continue;
+          if (band < last.rows) Consider({begin, end, band, 0});
+          if (end - begin == 1) continue;
+          for (const int32_t inner : kInner)
+            Consider({begin, end, std::min(band, last.rows), inner});
         }
       }
     }
@@ -119,8 +124,10 @@ struct StreamPlanner::Impl {
     cost.drift = static_cast<uint64_t>(most_held - inputs);
     int64_t live = 0, peak = 0;
     uint64_t most_scratch = 0;
+    const std::vector<uint64_t> scratches = SegmentScratch(model, segment, steps);
     for (int32_t i = 0; i < n; ++i) {
-      const uint64_t scratch = model.ops[steps[static_cast<size_t>(i)].op].scratch_bytes;
+      const uint64_t scratch =
+          scratches[static_cast<size_t>(steps[static_cast<size_t>(i)].op - segment.begin)];
       live += change[static_cast<size_t>(i)];
       peak = std::max(peak, live + static_cast<int64_t>(scratch));
       most_scratch = std::max(most_scratch, scratch);

@@ -16,13 +16,16 @@
 namespace octet {
 
 // Operators [begin, end) of the graph (in its order) that run interleaved; the last one's output is
-// made `band` rows at a time. band == 0: one after the other, each whole.
+// made `band` rows at a time. band == 0: one after the other, each whole. The others make what a
+// band asks for: all of it before the next one's turn (inner == 0: weights are read once a band),
+// or at most `inner` rows at a time (shorter rings: behind a stride of 2 each level doubles them).
 struct StreamSegment {
   int32_t begin = 0, end = 0;
   int32_t band = 0;
+  int32_t inner = 0;
 
   bool operator==(const StreamSegment& o) const {
-    return begin == o.begin && end == o.end && band == o.band;
+    return begin == o.begin && end == o.end && band == o.band && inner == o.inner;
   }
 };
 

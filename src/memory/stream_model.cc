@@ -41,6 +41,23 @@ void FindRows(const OpView& view, const OpDef& def, const Graph& g, const GraphO
   s->by_rows = true;
 }
 
+// By rows of a step: an operator that needs scratch at all is asked for each number of them.
+void FindScratch(const OpView& view, const OpDef& def, IsaSet isa, StreamOp* s) {
+  const auto ask = [&](int32_t rows) {
+    Binding binding;
+    binding.step_rows = rows;
+    def.bind(view, isa, &binding);
+    return (uint64_t{binding.scratch_bytes} + 63) / 64 * 64;
+  };
+  const uint64_t all = ask(0);
+  if (all == 0) return;
+  s->scratch.assign(static_cast<size_t>(s->rows), all);
+  if (!s->by_rows) return;
+  for (int32_t rows = 1; rows < s->rows; ++rows) {
+    if ((s->scratch[static_cast<size_t>(rows) - 1] = ask(rows)) == all) break;
+  }
+}
+
 }  // namespace
 
 StreamModel MakeStreamModel(const Graph& g, IsaSet isa, bool row_fed) {
@@ -107,10 +124,8 @@ StreamModel MakeStreamModel(const Graph& g, IsaSet isa, bool row_fed) {
     s.rows = out.shape.size() == 4 ? out.shape[0] * out.shape[1] : 1;
     const OpDef& def = *FindOp(op.kind);
     const GraphOpView view(g, op);
-    Binding binding;
-    def.bind(view.view(), isa, &binding);
-    s.scratch_bytes = (binding.scratch_bytes + 63) / 64 * 64;
     FindRows(view.view(), def, g, op, m, &s);
+    FindScratch(view.view(), def, isa, &s);
     const uint32_t mask = def.in_place != nullptr ? def.in_place(view.view()) : 0;
     for (size_t j = 0; j < op.inputs.size() && j < 32; ++j) {
       if (!(mask >> j & 1u) || !InArena(g, op.inputs[j])) continue;
@@ -129,6 +144,86 @@ StreamModel MakeStreamModel(const Graph& g, IsaSet isa, bool row_fed) {
   return m;
 }
 
+namespace {
+
+class BandSteps {
+ public:
+  BandSteps(const StreamModel& model, const StreamSegment& segment)
+      : m_(model), segment_(segment), writer_(model.storages.size(), -1) {
+    const int32_t n = segment.end - segment.begin;
+    done_.assign(static_cast<size_t>(n), 0);
+    for (int32_t i = 0; i < n; ++i) writer_[static_cast<size_t>(Op(i).outputs[0])] = i;
+  }
+
+  void Run(std::vector<StreamStep>* steps) {
+    steps_ = steps;
+    const int32_t last = segment_.end - segment_.begin - 1;
+    const int32_t rows = Op(last).rows;
+    for (int32_t y = 0; y < rows;) {
+      y = std::min(y + segment_.band, rows);
+      if (segment_.inner == 0) {
+        InTurn(last, y);
+      } else {
+        Make(last, y, segment_.band);
+      }
+    }
+    // Rows that nobody in the segment asked for.
+    for (int32_t i = 0; i <= last; ++i) Make(i, Op(i).rows, Op(i).rows);
+  }
+
+ private:
+  const StreamOp& Op(int32_t i) const { return m_.ops[static_cast<size_t>(segment_.begin + i)]; }
+
+  void Emit(int32_t i, int32_t end) {
+    int32_t& done = done_[static_cast<size_t>(i)];
+    if (end <= done) return;
+    steps_->push_back({segment_.begin + i, done, end, false});
+    done = end;
+  }
+
+  // What rows of operator i up to `end` ask of the operators before it.
+  template <class F>
+  void ForNeeds(int32_t i, int32_t end, const F& need) const {
+    for (const StreamInput& in : Op(i).inputs) {
+      const int32_t w = writer_[static_cast<size_t>(in.storage)];
+      if (w >= 0 && w < i) need(w, in.needs[static_cast<size_t>(end) - 1].end);
+    }
+  }
+
+  // Rows of operator i up to `end`, `chunk` at a time, each just after what it needs.
+  void Make(int32_t i, int32_t end, int32_t chunk) {
+    for (int32_t done; (done = done_[static_cast<size_t>(i)]) < end;) {
+      const int32_t next = std::min(done + chunk, end);
+      ForNeeds(i, next, [&](int32_t w, int32_t rows) {
+        Make(w, rows, segment_.inner > 0 ? segment_.inner : Op(w).rows);
+      });
+      Emit(i, next);
+    }
+  }
+
+  // Every operator once, in order.
+  void InTurn(int32_t last, int32_t end) {
+    std::vector<int32_t> wanted = done_;
+    wanted[static_cast<size_t>(last)] = end;
+    for (int32_t i = last; i >= 0; --i) {
+      const int32_t mine = wanted[static_cast<size_t>(i)];
+      if (mine <= done_[static_cast<size_t>(i)]) continue;
+      ForNeeds(i, mine, [&](int32_t w, int32_t rows) {
+        wanted[static_cast<size_t>(w)] = std::max(wanted[static_cast<size_t>(w)], rows);
+      });
+    }
+    for (int32_t i = 0; i <= last; ++i) Emit(i, wanted[static_cast<size_t>(i)]);
+  }
+
+  const StreamModel& m_;
+  const StreamSegment& segment_;
+  std::vector<int32_t> writer_;  // in the segment, by storage
+  std::vector<int32_t> done_;
+  std::vector<StreamStep>* steps_ = nullptr;
+};
+
+}  // namespace
+
 std::vector<StreamStep> SegmentSteps(const StreamModel& m, const StreamSegment& segment) {
   std::vector<StreamStep> steps;
   if (segment.band == 0) {
@@ -136,34 +231,22 @@ std::vector<StreamStep> SegmentSteps(const StreamModel& m, const StreamSegment& 
       steps.push_back({i, 0, m.ops[i].rows, true});
     return steps;
   }
-  const int32_t n = segment.end - segment.begin;
-  std::vector<int32_t> done(static_cast<size_t>(n), 0), wanted(static_cast<size_t>(n), 0);
-  std::vector<int32_t> writer(m.storages.size(), -1);
-  for (int32_t i = 0; i < n; ++i) writer[m.ops[segment.begin + i].outputs[0]] = i;
-  const int32_t last_rows = m.ops[segment.end - 1].rows;
-  for (int32_t y = 0; y < last_rows;) {
-    y = std::min(y + segment.band, last_rows);
-    // What the band asks of everyone before it; at the end, everything that is left.
-    for (int32_t i = 0; i < n; ++i) wanted[i] = y == last_rows ? m.ops[segment.begin + i].rows : 0;
-    wanted[n - 1] = y;
-    for (int32_t i = n - 1; i >= 0; --i) {
-      const StreamOp& op = m.ops[segment.begin + i];
-      wanted[i] = std::max(wanted[i], done[i]);
-      if (wanted[i] <= done[i]) continue;
-      for (const StreamInput& in : op.inputs) {
-        const int32_t w = writer[in.storage];
-        if (w >= 0 && w < i) {
-          wanted[w] = std::max(wanted[w], in.needs[static_cast<size_t>(wanted[i]) - 1].end);
-        }
-      }
-    }
-    for (int32_t i = 0; i < n; ++i) {
-      if (wanted[i] <= done[i]) continue;
-      steps.push_back({segment.begin + i, done[i], wanted[i], false});
-      done[i] = wanted[i];
-    }
-  }
+  BandSteps(m, segment).Run(&steps);
   return steps;
+}
+
+std::vector<uint64_t> SegmentScratch(const StreamModel& m, const StreamSegment& segment,
+                                     const std::vector<StreamStep>& steps) {
+  std::vector<int32_t> most(static_cast<size_t>(segment.end - segment.begin), 1);
+  for (const StreamStep& s : steps) {
+    int32_t& rows = most[static_cast<size_t>(s.op - segment.begin)];
+    rows = std::max(rows, s.end - s.begin);
+  }
+  std::vector<uint64_t> bytes(most.size());
+  for (size_t i = 0; i < most.size(); ++i) {
+    bytes[i] = m.ops[static_cast<size_t>(segment.begin) + i].scratch_bytes(most[i]);
+  }
+  return bytes;
 }
 
 RowLives FindRowLives(const StreamModel& m, const std::vector<StreamStep>& steps) {

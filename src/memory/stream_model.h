@@ -24,7 +24,12 @@ struct StreamOp {
   bool by_rows = false;             // can run a few rows at a time
   int32_t in_place = -1;            // storage that output 0 may overwrite row by row
   uint64_t weight_bytes = 0;
-  uint64_t scratch_bytes = 0;
+  std::vector<uint64_t> scratch;  // for steps of at most so many rows, by rows - 1
+
+  // For steps of at most `most_rows` rows.
+  uint64_t scratch_bytes(int32_t most_rows) const {
+    return scratch.empty() ? 0 : scratch[static_cast<size_t>(most_rows) - 1];
+  }
 };
 
 struct StreamStorage {
@@ -55,8 +60,13 @@ struct StreamStep {
   bool whole = false;  // not by rows: reads every row of its inputs
 };
 
-// The steps of one segment: bands of the last operator's rows, everything else on demand.
+// The steps of one segment: bands of the last operator's rows, everything else on demand, and no
+// sooner: each operator makes at most `inner` rows at a time.
 std::vector<StreamStep> SegmentSteps(const StreamModel& model, const StreamSegment& segment);
+
+// Scratch that each operator of a segment needs in these steps, by operator from segment.begin on.
+std::vector<uint64_t> SegmentScratch(const StreamModel& model, const StreamSegment& segment,
+                                     const std::vector<StreamStep>& steps);
 
 // When each row of a storage is written and last read, in indices of a list of steps. Rows written
 // before the list: -1; needed after it: the list's length.

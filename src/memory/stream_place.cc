@@ -231,7 +231,8 @@ void PlaceStream(const Graph& g, const StreamModel& m, const std::vector<StreamS
   plan->steps.clear();
   plan->scratch.assign(g.ops.size(), PlannedScratch());
   struct Scratch {
-    int32_t begin, end;  // StreamOps
+    int32_t begin;                // StreamOp
+    std::vector<uint64_t> bytes;  // of each StreamOp from there on
     size_t thing;
   };
   std::vector<Scratch> scratches;
@@ -240,8 +241,9 @@ void PlaceStream(const Graph& g, const StreamModel& m, const std::vector<StreamS
     Thing scratch;  // as much at a time as the step needs
     scratch.alignment = 64;
     const int32_t first = static_cast<int32_t>(steps.size());
+    std::vector<uint64_t> needed = SegmentScratch(m, segment, more);
     for (const StreamStep& s : more) {
-      const int64_t bytes = static_cast<int64_t>(m.ops[s.op].scratch_bytes);
+      const int64_t bytes = static_cast<int64_t>(needed[static_cast<size_t>(s.op - segment.begin)]);
       const int32_t at = first + static_cast<int32_t>(&s - more.data());
       if (bytes > 0) scratch.pieces.push_back({0, bytes, at, at});
       scratch.bytes = std::max(scratch.bytes, bytes);
@@ -249,7 +251,7 @@ void PlaceStream(const Graph& g, const StreamModel& m, const std::vector<StreamS
       plan->steps.push_back(segment.band > 0 ? fb::Step(op, s.begin, s.end) : fb::Step(op, 0, -1));
     }
     if (scratch.bytes > 0) {
-      scratches.push_back({segment.begin, segment.end, things.size()});
+      scratches.push_back({segment.begin, std::move(needed), things.size()});
       things.push_back(std::move(scratch));
     }
     steps.insert(steps.end(), more.begin(), more.end());
@@ -318,9 +320,10 @@ void PlaceStream(const Graph& g, const StreamModel& m, const std::vector<StreamS
     if (root != static_cast<int32_t>(i)) place.view_of = root;
   }
   for (const Scratch& s : scratches) {
-    for (int32_t i = s.begin; i < s.end; ++i) {
-      if (m.ops[i].scratch_bytes == 0) continue;
-      plan->scratch[m.ops[i].op] = {static_cast<uint64_t>(bases[s.thing]), m.ops[i].scratch_bytes};
+    for (size_t i = 0; i < s.bytes.size(); ++i) {
+      if (s.bytes[i] == 0) continue;
+      const int32_t op = m.ops[static_cast<size_t>(s.begin) + i].op;
+      plan->scratch[static_cast<size_t>(op)] = {static_cast<uint64_t>(bases[s.thing]), s.bytes[i]};
     }
   }
 }

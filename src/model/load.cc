@@ -61,6 +61,15 @@ Slot MakeSlot(const fb::Model& file, const uint8_t* data, int32_t tensor) {
   return {t.place(), t.ring_rows(), static_cast<uintptr_t>(t.offset())};
 }
 
+// The most rows of one step of each operator; 0: it runs as a whole.
+void FindStepRows(const fb::Model& file, int32_t* step_rows) {
+  for (uint32_t i = 0; i < file.operators()->size(); ++i) step_rows[i] = 0;
+  for (const fb::Step* step : *file.steps()) {
+    if (step->op() < 0 || step->row_end() < 0) continue;
+    step_rows[step->op()] = std::max(step_rows[step->op()], step->row_end() - step->row_begin());
+  }
+}
+
 // What a kernel asks for must leave every sum of sizes far from overflow, whatever the shapes.
 Status CheckSizes(const fb::Model& file, IsaSet isa, TensorView* tensors,
                   const TensorView** pointers) {
@@ -84,7 +93,8 @@ Status CheckSizes(const fb::Model& file, IsaSet isa, TensorView* tensors,
 
 // Lays out the model's block. Called with a null base to learn the size, then to fill it.
 size_t Build(const fb::Model& file, const uint8_t* data, IsaSet isa, const size_t* live_top,
-             TensorView* tensors, const TensorView** pointers, uint8_t* base) {
+             const int32_t* step_rows, TensorView* tensors, const TensorView** pointers,
+             uint8_t* base) {
   Carver carver(base);
   octet_model* model = carver.take<octet_model>(1);
   const uint32_t count = file.operators()->size();
@@ -94,6 +104,7 @@ size_t Build(const fb::Model& file, const uint8_t* data, IsaSet isa, const size_
     const OpView& op = op_view.view();
     const OpDef& def = *FindOp(op.kind);
     Binding binding;
+    binding.step_rows = step_rows[i];
     def.bind(op, isa, &binding);
 
     const size_t operands = op.inputs.size + op.outputs.size;
@@ -167,6 +178,7 @@ Status LoadModel(const uint8_t* data, size_t size, bool mapped, const octet_allo
   const size_t operands = MaxOperands(*file);
   Carver sizes(nullptr);
   sizes.take<size_t>(op_count);
+  sizes.take<int32_t>(op_count);
   sizes.take<TensorView>(operands);
   sizes.take<const TensorView*>(operands);
   if (!block.allocate(allocator, sizes.size())) {
@@ -174,6 +186,7 @@ Status LoadModel(const uint8_t* data, size_t size, bool mapped, const octet_allo
   }
   Carver carver(block.data());
   size_t* live_top = carver.take<size_t>(op_count);
+  int32_t* step_rows = carver.take<int32_t>(op_count);
   TensorView* tensors = carver.take<TensorView>(operands);
   const TensorView** pointers = carver.take<const TensorView*>(operands);
   for (size_t i = 0; i < operands; ++i) new (&tensors[i]) TensorView();
@@ -181,7 +194,8 @@ Status LoadModel(const uint8_t* data, size_t size, bool mapped, const octet_allo
   OCTET_RETURN_IF_ERROR(VerifyModel(*file, allocator, tensors, pointers, live_top));
   OCTET_RETURN_IF_ERROR(CheckSizes(*file, isa, tensors, pointers));
 
-  const size_t bytes = Build(*file, data, isa, live_top, tensors, pointers, nullptr);
+  FindStepRows(*file, step_rows);
+  const size_t bytes = Build(*file, data, isa, live_top, step_rows, tensors, pointers, nullptr);
   if (ram_limit != 0 && bytes > ram_limit) {
     return Fail(
         OCTET_RAM_LIMIT,
@@ -193,7 +207,7 @@ Status LoadModel(const uint8_t* data, size_t size, bool mapped, const octet_allo
   if (memory == nullptr) {
     return Fail(OCTET_OUT_OF_MEMORY, "no memory for the model (%zu bytes)", bytes);
   }
-  Build(*file, data, isa, live_top, tensors, pointers, static_cast<uint8_t*>(memory));
+  Build(*file, data, isa, live_top, step_rows, tensors, pointers, static_cast<uint8_t*>(memory));
   octet_model* model = static_cast<octet_model*>(memory);
   model->allocator = allocator;
   model->data = data;

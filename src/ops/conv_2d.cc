@@ -93,7 +93,8 @@ void Bind(const OpView& op, IsaSet isa, Binding* b) {
       static_cast<uint64_t>(op.out().elements()) * static_cast<uint64_t>(w.elements() / w.dims[0]);
   if (IsF32(op)) return BindF32Conv(MakeF32ConvShape(op, false), b);
   if (op.in(0).type == DType::INT16) return BindQS16(MakeShape16(op), isa, b);
-  const QS8ConvShape shape = MakeShape(op);
+  QS8ConvShape shape = MakeShape(op);
+  shape.run_rows = b->step_rows;
   const QS8ConvKernel& kernel = SelectQS8Conv(shape, isa);
   b->kernel = kernel.name;
   b->run = Run;

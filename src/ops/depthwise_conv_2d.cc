@@ -14,7 +14,7 @@ struct Params {
   QS8DwConvShape shape;
 };
 
-QS8DwConvShape MakeShape(const OpView& op) {
+QS8DwConvShape MakeShape(const OpView& op, int32_t step_rows = 0) {
   const fb::Conv2DOptions& o = *op.options<fb::Conv2DOptions>();
   const TensorView &in = op.in(0), &w = op.in(1), &out = op.out();
   QS8DwConvShape s;
@@ -31,6 +31,7 @@ QS8DwConvShape MakeShape(const OpView& op) {
   s.output_zero_point = out.zero_point;
   const ActRange range = OutputRange(out, o.act_min(), o.act_max());
   s.act_min = range.min, s.act_max = range.max;
+  s.run_rows = step_rows;
   return s;
 }
 
@@ -122,7 +123,7 @@ void Bind(const OpView& op, IsaSet isa, Binding* b) {
             static_cast<uint64_t>(w.dims[2]);
   if (IsF32(op)) return BindF32DwConv(b);
   if (op.in(0).type == DType::INT16) return BindQS16(MakeShape16(op), isa, b);
-  const QS8DwConvShape shape = MakeShape(op);
+  const QS8DwConvShape shape = MakeShape(op, b->step_rows);
   const QS8DwConvKernel& kernel = SelectQS8DwConv(shape, isa);
   b->kernel = kernel.name;
   b->run = Run;
@@ -138,7 +139,7 @@ void Init(const OpView& op, const Binding& b, void* params) {
   if (op.in(0).type == DType::INT16) return InitQS16(MakeShape16(op), b, params);
   Params& p = *static_cast<Params*>(params);
   p.kernel = static_cast<const QS8DwConvKernel*>(b.row);
-  p.shape = MakeShape(op);
+  p.shape = MakeShape(op, b.step_rows);
 }
 
 void Pack(const OpView& op, const Binding&, const void* params, void* pack) {

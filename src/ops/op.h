@@ -121,6 +121,9 @@ using RunFn = Status (*)(const RunContext&);
 
 // The outcome of `bind`.
 struct Binding {
+  // The caller's wish: no step computes more output rows than this, so scratch may be for as many;
+  // 0: any number. Nothing else may depend on it.
+  int32_t step_rows = 0;
   const char* kernel = "";  // static storage, e.g. "qs8_conv_6x64__avx512vnni", "add__ref"
   RunFn run = nullptr;
   const void* row = nullptr;  // the kernel's table row, for init and pack

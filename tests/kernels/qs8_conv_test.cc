@@ -238,6 +238,14 @@ class KernelRun {
     std::vector<int8_t> all(bytes());
     const Rows<const int8_t> in_rows{in.get(), c_.in_row(), in_ring};
     const Rows<int8_t> out_rows{out.get(), c_.out_row(), out_ring};
+    // Runs of one row, with the scratch that is enough for those.
+    QS8ConvShape row_shape = s;
+    row_shape.run_rows = 1;
+    const size_t scratch_bytes = kernel_.scratch_bytes(row_shape);
+    EXPECT_LE(scratch_bytes, kernel_.scratch_bytes(s));
+    constexpr size_t kGuard = 64;
+    scratch_ = Block<uint8_t>(scratch_bytes + kGuard, 64);
+    std::memset(scratch_.get(), 0xAA, scratch_bytes + kGuard);
     for (int32_t y = 0; y < s.out_h; ++y) {
       for (int32_t k = 0; k < in_ring; ++k) {
         const int32_t iy = y * s.stride_h - s.pad_top + k;
@@ -247,6 +255,10 @@ class KernelRun {
       }
       Piece(in_rows, out_rows, y, y + 1, 0, s.out_c);
       std::memcpy(&all[static_cast<size_t>(y) * c_.out_row()], out_rows.row(y), c_.out_row());
+    }
+    for (size_t i = 0; i < kGuard; ++i) {
+      EXPECT_EQ(scratch_[scratch_bytes + i], 0xAA)
+          << kernel_.name << " wrote past its scratch: " << Describe(s);
     }
     return all;
   }

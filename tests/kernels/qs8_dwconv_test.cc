@@ -138,11 +138,16 @@ class Runner {
   }
 
   Buffer<int8_t> Run(const QS8DwConvKernel& kernel, int32_t bands, int32_t slices, bool ring) {
-    const QS8DwConvShape& s = case_.shape;
+    QS8DwConvShape s = case_.shape;
     const Buffer<uint8_t> pack = AllocateAligned(kernel.pack_bytes(s));
     kernel.pack(s, constants_, pack.get());
-    const Buffer<uint8_t> scratch = AllocateAligned(kernel.scratch_bytes(s));
+    if (ring) s.run_rows = 1;  // and the scratch that is enough for runs of one row
+    EXPECT_EQ(kernel.pack_bytes(s), kernel.pack_bytes(case_.shape));
     const size_t guard = 80;
+    const size_t scratch_bytes = kernel.scratch_bytes(s);
+    EXPECT_LE(scratch_bytes, kernel.scratch_bytes(case_.shape));
+    const Buffer<uint8_t> scratch = AllocateAligned(scratch_bytes + guard);
+    std::memset(scratch.get(), 0x55, scratch_bytes + guard);
     const Buffer<int8_t> out = Allocate<int8_t>(out_bytes() + 2 * guard);
     std::memset(out.get(), 0x55, out_bytes() + 2 * guard);
 
@@ -188,6 +193,10 @@ class Runner {
     for (size_t i = 0; i < guard; ++i) {
       if (out[i] != 0x55 || out[guard + out_bytes() + i] != 0x55) {
         ADD_FAILURE() << kernel.name << " " << case_.name() << ": wrote outside the output";
+        break;
+      }
+      if (scratch[scratch_bytes + i] != 0x55) {
+        ADD_FAILURE() << kernel.name << " " << case_.name() << ": wrote outside the scratch";
         break;
       }
     }
