@@ -73,6 +73,8 @@ void RunPasses(Graph* graph, std::vector<std::string>* log) {
     if (changes == 0) break;
   }
   ArgRowsPass(graph, log);
+  MapRowsPass(graph, log);
+  SinkPass(graph, log);
 }
 
 }  // namespace octet

@@ -30,6 +30,12 @@ int PadPass(Graph* graph, std::vector<std::string>* log);
 // by rows; a RESHAPE, which the planner makes a view, drops the last.
 int ArgRowsPass(Graph* graph, std::vector<std::string>* log);
 
+// Gives maps of rank 3 between element-wise operators a fourth dimension, so that these can run by
+// rows.
+int MapRowsPass(Graph* graph, std::vector<std::string>* log);
+// Moves operators that only widen values (DEQUANTIZE) down to the first reader of their result.
+int SinkPass(Graph* graph, std::vector<std::string>* log);
+
 // All of them, until nothing changes.
 void RunPasses(Graph* graph, std::vector<std::string>* log);
 

@@ -75,7 +75,7 @@ INSTANTIATE_TEST_SUITE_P(Models, StreamTest,
                                          StreamCase{"person_detect", 18500},
                                          StreamCase{"kws_ref_model", 9600},
                                          StreamCase{"pretrainedResnet_quant", 22000},
-                                         StreamCase{"movenet_single_pose_lightning_ptq", 530000},
+                                         StreamCase{"movenet_single_pose_lightning_ptq", 290000},
                                          StreamCase{"deeplabv3_mnv2_dm05_pascal_quant", 2300000}),
                          [](const auto& test) {
                            std::string name = test.param.model;

@@ -249,6 +249,58 @@ TEST(PadPass, FusesIntoAConvolution) {
   }
 }
 
+// A distance map as in pose models: [h, w, c] of element-wise operators, broadcast from vectors,
+// then used with an image of rank 4.
+TEST(MapRowsPass, GivesRowsToMapsBetweenElementwiseOperators) {
+  for (const bool read_by_softmax : {false, true}) {
+    Graph g;
+    const int32_t x = g.AddTensor(Quantised("x", {5}, 0.1f, 3));
+    const int32_t image = g.AddTensor(Quantised("image", {1, 4, 3, 5}, 0.2f, -3));
+    const int32_t d = g.AddTensor(Quantised("d", {4, 3, 5}, 0.2f, 1));
+    const int32_t e = g.AddTensor(Quantised("e", {4, 3, 5}, 0.2f, 1));
+    const int32_t y = g.AddTensor(Quantised("y", {1, 4, 3, 5}, 0.3f, 0));
+    std::mt19937 random(3);
+    Bytes places(12);
+    for (uint8_t& v : places) v = static_cast<uint8_t>(random());
+    const int32_t w = g.AddConstant("w", DType::INT8, {4, 3, 1}, places.data());
+    g.tensors[w].scale = {0.1f};
+    const int32_t half = Table(&g, [](int v) { return v / 2; });
+    g.inputs = {x, image};
+    g.outputs = {y};
+    g.ops.push_back(Op(OpKind::SUB, {w, x}, {d}, fb::ElementwiseOptionsT()));
+    g.ops.push_back(Op(OpKind::LUT, {d, half}, {e}, fb::LutOptionsT()));
+    g.ops.push_back(Op(OpKind::ADD, {image, e}, {y}, fb::ElementwiseOptionsT()));
+    if (read_by_softmax) {  // needs the map as it is
+      const int32_t z = g.AddTensor(Quantised("z", {4, 3, 5}, 1.f / 256, -128));
+      g.outputs.push_back(z);
+      g.ops.push_back(Op(OpKind::SOFTMAX, {e}, {z}, fb::SoftmaxOptionsT()));
+    }
+    EXPECT_EQ(Apply(&g, MapRowsPass), read_by_softmax ? 0 : 2);
+    EXPECT_EQ(g.tensors[d].shape.size(), read_by_softmax ? 3u : 4u);
+    EXPECT_EQ(g.tensors[e].shape.size(), read_by_softmax ? 3u : 4u);
+  }
+}
+
+TEST(SinkPass, WidensWhereTheResultIsRead) {
+  Graph g;
+  const int32_t x = g.AddTensor(Quantised("x", {8}, 0.1f, 3));
+  const int32_t wide = g.AddTensor(Quantised("wide", {8}, 0, 0, DType::FLOAT32));
+  const int32_t a = g.AddTensor(Quantised("a", {8}, 0.1f, 0));
+  const int32_t b = g.AddTensor(Quantised("b", {8}, 0, 0, DType::FLOAT32));
+  const int32_t y = g.AddTensor(Quantised("y", {8}, 0, 0, DType::FLOAT32));
+  g.inputs = {x};
+  g.outputs = {y};
+  const int32_t negate = Table(&g, [](int v) { return -v; });
+  g.ops.push_back(Op(OpKind::DEQUANTIZE, {x}, {wide}));
+  g.ops.push_back(Op(OpKind::LUT, {x, negate}, {a}, fb::LutOptionsT()));
+  g.ops.push_back(Op(OpKind::DEQUANTIZE, {a}, {b}));
+  g.ops.push_back(Op(OpKind::ADD, {wide, b}, {y}, fb::ElementwiseOptionsT()));
+  EXPECT_EQ(Apply(&g, SinkPass), 1);
+  EXPECT_EQ(g.ops[0].kind, OpKind::LUT);
+  EXPECT_EQ(g.ops[2].outputs[0], wide);
+  EXPECT_EQ(g.ops[3].kind, OpKind::ADD);
+}
+
 TEST(DeadCodePass, DropsWhatNothingNeeds) {
   Graph g;
   const int32_t x = g.AddTensor(Quantised("x", {8}, 0.1f, 0));
