@@ -56,8 +56,9 @@ typedef enum octet_status {
   OCTET_RUN_ERROR = 7  /* an input value made an operator fail, e.g. an index out of range */
 } octet_status;
 
-/* The name of a status, e.g. "OCTET_RAM_LIMIT". Static storage. */
-OCTET_API const char* octet_status_name(octet_status status);
+/* The name of an octet_status, e.g. "OCTET_RAM_LIMIT"; of any other number, "unknown status".
+ * Static storage. */
+OCTET_API const char* octet_status_name(int status);
 
 /* What the last failing call in this thread had to say; "" before any failure. The text stays
  * valid until the next failing call in the same thread. */

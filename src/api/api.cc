@@ -74,7 +74,7 @@ const char* octet_version(void) {
       OCTET_VERSION_PATCH);
 }
 
-const char* octet_status_name(octet_status status) {
+const char* octet_status_name(int status) {
   switch (status) {
     case OCTET_OK:
       return "OCTET_OK";
