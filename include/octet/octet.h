@@ -76,7 +76,7 @@ typedef struct octet_allocator {
 } octet_allocator;
 
 /* Exact RAM, in bytes, of a session over a model. All of it comes from the model's and the
- * session's allocator, except what the thread library takes for a pool of its own. */
+ * session's allocator, except the stacks of threads that a session starts. */
 typedef struct octet_memory {
   size_t struct_size;      /* set by the caller: sizeof(octet_memory) */
   size_t model_bytes;      /* shared by all sessions: handle, parameters, weights packed at load */
@@ -205,11 +205,11 @@ OCTET_API octet_status octet_session_options_set_arena(octet_session_options* op
 OCTET_API octet_status octet_session_options_set_ram_limit(octet_session_options* options,
                                                            size_t bytes);
 /* Threads that a run may use, the caller's included. Default 1: the caller's alone. The session
- * makes a pool of its own, whose threads sleep between runs. */
+ * starts the others, which sleep between runs; runs too short to share stay on the caller's. */
 OCTET_API octet_status octet_session_options_set_threads(octet_session_options* options,
                                                          size_t threads);
-/* Use the caller's pool instead; it must outlive the session. OCTET_UNSUPPORTED in a build without
- * pthreadpool. */
+/* Use the caller's pool instead; it must outlive the session. A run occupies it, unless it calls back
+ * (rows, tensors): then it stays on one thread. OCTET_UNSUPPORTED in a build without pthreadpool. */
 OCTET_API octet_status octet_session_options_set_thread_pool(octet_session_options* options,
                                                              struct pthreadpool* pool);
 /* Measure each step's time; costs two clock readings a step. Default 0. */

@@ -99,6 +99,7 @@ size_t Build(const fb::Model& file, const uint8_t* data, IsaSet isa, const size_
   octet_model* model = carver.take<octet_model>(1);
   const uint32_t count = file.operators()->size();
   BoundOp* ops = carver.take<BoundOp>(count);
+  uint64_t work = 0;
   for (uint32_t i = 0; i < count; ++i) {
     const FileOpView op_view(file, static_cast<int32_t>(i), tensors, pointers);
     const OpView& op = op_view.view();
@@ -144,10 +145,12 @@ size_t Build(const fb::Model& file, const uint8_t* data, IsaSet isa, const size_
     bound.scratch_offset = AlignUp(live_top[i], 64);
     bound.planned_offset = static_cast<size_t>(source.scratch_offset());
     bound.planned_bytes = static_cast<size_t>(source.scratch_bytes());
+    work += binding.macs + 10 * static_cast<uint64_t>(op.out().elements());
   }
   if (base != nullptr) {
     model->ops = ops;
     model->block_bytes = carver.size();
+    model->work = work;
   }
   return carver.size();
 }

@@ -69,6 +69,7 @@ struct octet_model {
   size_t block_bytes;  // of the block that begins with this struct
   const octet::BoundOp* ops;
   size_t max_operands;
+  uint64_t work;  // of a run, about, in multiply-accumulates
 };
 
 namespace octet {

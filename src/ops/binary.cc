@@ -10,7 +10,7 @@ namespace octet {
 namespace {
 
 // Elements that are worth a thread.
-constexpr size_t kGrain = 16384;
+constexpr size_t kGrain = 8192;
 
 // Of each input's elements that short runs are put together in.
 constexpr size_t kChunkBytes = 2048;

@@ -34,9 +34,18 @@ Status CheckWindow(const TensorView& in, const TensorView& out, const fb::Conv2D
 bool WindowRows(const TensorView& in, const TensorView& out, int32_t kernel_h, int32_t stride_h,
                 int32_t dilation_h, int32_t pad_top, RowRange rows, RowRange* needed);
 
-// Below this many multiply-accumulates a step runs on one thread: waking another costs some ten
-// microseconds.
-constexpr uint64_t kMinMacsToSplit = 3000000;
+// Below kMinMacsToSplit multiply-accumulates a step runs on one thread: handing a chunk to another
+// costs some hundred nanoseconds. Chunks are larger than kMinMacsOfChunk where there are enough for
+// all threads: each reads the weights anew.
+constexpr uint64_t kMinMacsToSplit = 300000;
+constexpr uint64_t kMinMacsOfChunk = 4000000;
+
+// The grain (Threads::slices) that makes as many chunks of `items` as are worth their cost.
+inline size_t ChunkGrain(size_t items, uint64_t macs, size_t threads) {
+  uint64_t chunks = macs / kMinMacsOfChunk / threads * threads;
+  if (chunks < threads) chunks = threads;
+  return items > chunks ? items / static_cast<size_t>(chunks) : 1;
+}
 
 // Runs rows [row_begin, row_end) of all channels, split over threads; `whole` has everything but
 // ranges and scratch.

@@ -96,24 +96,31 @@ Status Run(const RunContext& c) {
                         static_cast<uint64_t>(s.kernel_h * s.kernel_w);
   Threads used = c.threads;
   // A depthwise multiply-accumulate costs several times a dense one's.
-  if (macs < kMinMacsToSplit / 4) used.count = 1;
+  const uint64_t work = 4 * macs;
+  if (work < kMinMacsToSplit) used.count = 1;
+  // Captured by value: a helper fetches all of it at once from the leader's cache.
+  const auto run_kernel = p.kernel->run;
+  const int32_t row_begin = c.rows.begin, channels = s.in_c;
+  uint8_t* const scratch = c.scratch;
+  const size_t stride = c.scratch_stride;
   if (rows >= 8 * used.count || rows >= blocks) {
-    used.slices(rows, 1, [&](size_t i, size_t begin, size_t end) {
+    used.slices(rows, ChunkGrain(rows, work, used.count), [=](size_t i, size_t begin, size_t end) {
       QS8DwConvRun run = whole;
-      run.row_begin = c.rows.begin + static_cast<int32_t>(begin);
-      run.row_end = c.rows.begin + static_cast<int32_t>(end);
-      run.scratch = c.scratch + i * c.scratch_stride;
-      p.kernel->run(run);
+      run.row_begin = row_begin + static_cast<int32_t>(begin);
+      run.row_end = row_begin + static_cast<int32_t>(end);
+      run.scratch = scratch + i * stride;
+      run_kernel(run);
     });
     return OCTET_OK;
   }
-  used.slices(blocks, 1, [&](size_t i, size_t begin, size_t end) {
-    QS8DwConvRun run = whole;
-    run.channel_begin = static_cast<int32_t>(begin * block);
-    run.channel_end = static_cast<int32_t>(end == blocks ? s.in_c : end * block);
-    run.scratch = c.scratch + i * c.scratch_stride;
-    p.kernel->run(run);
-  });
+  used.slices(blocks, ChunkGrain(blocks, work, used.count),
+              [=](size_t i, size_t begin, size_t end) {
+                QS8DwConvRun run = whole;
+                run.channel_begin = static_cast<int32_t>(begin * block);
+                run.channel_end = end == blocks ? channels : static_cast<int32_t>(end * block);
+                run.scratch = scratch + i * stride;
+                run_kernel(run);
+              });
   return OCTET_OK;
 }
 

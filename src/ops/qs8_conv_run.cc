@@ -10,32 +10,36 @@ void RunQS8Conv(const QS8ConvKernel& kernel, const QS8ConvRun& whole, int32_t ro
   const uint64_t macs = static_cast<uint64_t>(rows) * static_cast<uint64_t>(s.out_w) *
                         static_cast<uint64_t>(s.out_c) * static_cast<uint64_t>(s.kernel_h) *
                         static_cast<uint64_t>(s.kernel_w) * static_cast<uint64_t>(s.group_in_c());
+  // Captured by value: a helper fetches all of it at once from the leader's cache.
+  const auto run_kernel = kernel.run;
+  const int32_t out_c = s.out_c;
   Threads used = threads;
   if (macs < kMinMacsToSplit) used.count = 1;
   // Rows where there are enough for an even split, else blocks of output channels.
   if (rows >= 4 * used.count || used.count == 1) {
-    used.slices(rows, 1, [&](size_t i, size_t begin, size_t end) {
+    used.slices(rows, ChunkGrain(rows, macs, used.count), [=](size_t i, size_t begin, size_t end) {
       QS8ConvRun run = whole;
       run.row_begin = row_begin + static_cast<int32_t>(begin);
       run.row_end = row_begin + static_cast<int32_t>(end);
       run.channel_begin = 0;
-      run.channel_end = s.out_c;
+      run.channel_end = out_c;
       run.scratch = scratch + i * scratch_stride;
-      kernel.run(run);
+      run_kernel(run);
     });
     return;
   }
   const size_t block = static_cast<size_t>(kernel.channel_block);
   const size_t blocks = (static_cast<size_t>(s.out_c) + block - 1) / block;
-  used.slices(blocks, 1, [&](size_t i, size_t begin, size_t end) {
-    QS8ConvRun run = whole;
-    run.row_begin = row_begin;
-    run.row_end = row_end;
-    run.channel_begin = static_cast<int32_t>(begin * block);
-    run.channel_end = static_cast<int32_t>(end == blocks ? s.out_c : end * block);
-    run.scratch = scratch + i * scratch_stride;
-    kernel.run(run);
-  });
+  used.slices(blocks, ChunkGrain(blocks, macs, used.count),
+              [=](size_t i, size_t begin, size_t end) {
+                QS8ConvRun run = whole;
+                run.row_begin = row_begin;
+                run.row_end = row_end;
+                run.channel_begin = static_cast<int32_t>(begin * block);
+                run.channel_end = static_cast<int32_t>(end == blocks ? out_c : end * block);
+                run.scratch = scratch + i * scratch_stride;
+                run_kernel(run);
+              });
 }
 
 }  // namespace octet

@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <ctime>
+#include <new>
 
 #if OCTET_WITH_PTHREADPOOL
 #include <pthreadpool.h>
@@ -22,6 +23,13 @@ size_t Layout(const octet_model& model, const octet_session_options& options, ui
   Carver carver(base);
   octet_session* session = carver.take<octet_session>(1);
   Buffer* buffers = carver.take<Buffer>(model.max_operands);
+  const size_t threads = ThreadCount(options);
+  Crew* crew = nullptr;
+  uint8_t* helpers = nullptr;
+  if (threads > 1) {
+    crew = carver.take<Crew>(1);
+    helpers = carver.take<uint8_t>(Crew::ThreadBytes(threads), 64);
+  }
   uint64_t* times = nullptr;
   if (options.profiling) times = carver.take<uint64_t>(model.file->steps()->size());
   const size_t state_bytes = static_cast<size_t>(model.file->state_bytes());
@@ -31,6 +39,9 @@ size_t Layout(const octet_model& model, const octet_session_options& options, ui
     std::memset(base, 0, carver.size());
     session->block_bytes = carver.size();
     session->buffers = buffers;
+    session->threads = threads;
+    session->helpers = helpers;
+    if (crew != nullptr) session->crew = new (crew) Crew();
     session->times = times;
     session->state = state;
   }
@@ -43,16 +54,18 @@ uint64_t Now() {
   return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
 }
 
-inline Buffer Resolve(const octet_session& session, const Slot& slot) {
-  switch (slot.place) {
-    case fb::Place::ARENA:
-      return {session.arena + slot.value, slot.ring_rows};
-    case fb::Place::STATE:
-      return {session.state + slot.value, 0};
-    default:
-      return {reinterpret_cast<uint8_t*>(slot.value), 0};
+// Where the offsets of slots count from, by place.
+struct Bases {
+  explicit Bases(const octet_session& session) {
+    at[static_cast<size_t>(fb::Place::ARENA)] = reinterpret_cast<uintptr_t>(session.arena);
+    at[static_cast<size_t>(fb::Place::STATE)] = reinterpret_cast<uintptr_t>(session.state);
   }
-}
+  Buffer Resolve(const Slot& slot) const {
+    return {reinterpret_cast<uint8_t*>(at[static_cast<size_t>(slot.place)] + slot.value),
+            slot.ring_rows};
+  }
+  uintptr_t at[static_cast<size_t>(fb::Place::MAX) + 1] = {};
+};
 
 void CallBack(const octet_session& session, size_t step, const fb::Step& s) {
   const fb::Model& file = *session.model->file;
@@ -155,19 +168,15 @@ Status CreateSession(const octet_model& model, const octet_session_options& opti
     // Defined contents, so that the result of a run without inputs is defined as well.
     std::memset(session->arena, 0, memory.arena_bytes);
   }
-  session->threads.count = ThreadCount(options);
-#if OCTET_WITH_PTHREADPOOL
-  session->threads.pool = options.pool;
-  if (options.pool == nullptr && session->threads.count > 1) {
-    session->own_pool = pthreadpool_create(session->threads.count);
-    if (session->own_pool == nullptr) {
-      DestroySession(session);
-      return Fail(OCTET_OUT_OF_MEMORY, "the thread pool could not be made");
-    }
-    session->threads.pool = session->own_pool;
-    session->threads.count = pthreadpool_get_threads_count(session->own_pool);
+  if (session->crew != nullptr && options.pool != nullptr) {
+    session->crew->Use(options.pool, session->threads);
+    session->pooled = true;
+  } else if (session->crew != nullptr &&
+             !session->crew->Start(session->threads, session->helpers)) {
+    const size_t threads = session->threads;
+    DestroySession(session);
+    return Fail(OCTET_OUT_OF_MEMORY, "%zu threads could not be made", threads);
   }
-#endif
   ResetState(session);
   *out = session;
   return OCTET_OK;
@@ -175,9 +184,7 @@ Status CreateSession(const octet_model& model, const octet_session_options& opti
 
 void DestroySession(octet_session* session) {
   if (session == nullptr) return;
-#if OCTET_WITH_PTHREADPOOL
-  if (session->own_pool != nullptr) pthreadpool_destroy(session->own_pool);
-#endif
+  if (session->crew != nullptr) session->crew->Stop();
   const octet_allocator allocator = session->allocator;
   if (session->arena_bytes > 0) {
     allocator.release(allocator.context, session->arena, session->arena_bytes);
@@ -206,7 +213,11 @@ class ArenaGuard {
   bool entered_ = false;
 };
 
-Status RunSteps(octet_session* session);
+// Below this much work (octet_model::work) a run stays on one thread: helpers would not be awake
+// before its end.
+constexpr uint64_t kMinWorkToShare = 4000000;
+
+Status RunSteps(octet_session* session, Threads threads);
 
 }  // namespace
 
@@ -231,17 +242,37 @@ Status RunSession(octet_session* session) {
     }
     arena->owner.store(session);
   }
-  return RunSteps(session);
+  Crew* const crew = session->crew;
+  // Callbacks may use the pool themselves, which a run would occupy.
+  const bool calls_back = session->callback != nullptr || session->row_source != nullptr;
+  if (crew == nullptr || session->model->work < kMinWorkToShare ||
+      (session->pooled && calls_back)) {
+    return RunSteps(session, {});
+  }
+  struct Call {
+    octet_session* session;
+    Status status;
+  } call{session, OCTET_OK};
+  crew->Lead(
+      [](void* context) {
+        Call& c = *static_cast<Call*>(context);
+        c.status = RunSteps(c.session, {c.session->crew, c.session->threads});
+      },
+      &call);
+  return call.status;
 }
 
 namespace {
 
-Status RunSteps(octet_session* session) {
+Status RunSteps(octet_session* session, Threads threads) {
   const octet_model& model = *session->model;
   const auto& steps = *model.file->steps();
   const uint32_t count = steps.size();
+  const Bases bases(*session);
+  Buffer* const buffers = session->buffers;
   RunContext context;
-  context.threads = session->threads;
+  context.threads = threads;
+  context.inputs = buffers;
   for (uint32_t i = 0; i < count; ++i) {
     const fb::Step& step = *steps.Get(i);
     const uint64_t begin = session->times != nullptr ? Now() : 0;
@@ -253,14 +284,13 @@ Status RunSteps(octet_session* session) {
     const BoundOp& op = model.ops[step.op()];
     const uint32_t operands = uint32_t{op.input_count} + op.output_count;
     for (uint32_t j = 0; j < operands; ++j) {
-      session->buffers[j] = Resolve(*session, op.slots[j]);
+      buffers[j] = bases.Resolve(op.slots[j]);
     }
     context.params = op.params;
     context.pack = op.pack;
-    context.inputs = session->buffers;
-    context.outputs = session->buffers + op.input_count;
+    context.outputs = buffers + op.input_count;
     context.rows = {step.row_begin(), step.row_end() < 0 ? op.rows : step.row_end()};
-    context.scratch = session->arena + op.scratch_at(session->threads.count);
+    context.scratch = session->arena + op.scratch_at(session->threads);
     context.scratch_stride = op.scratch_bytes;
     if (Status s = op.run(context); s != OCTET_OK) {
       const fb::Operator& source = *model.file->operators()->Get(static_cast<uint32_t>(step.op()));

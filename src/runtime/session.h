@@ -38,8 +38,10 @@ struct octet_session {
   size_t arena_bytes;  // as allocated; 0: the caller's
   octet_arena* shared_arena;
   uint8_t* state;
-  octet::Threads threads;
-  pthreadpool* own_pool;
+  size_t threads;          // how many may run, the caller's included
+  octet::Crew* crew;       // null on one thread
+  void* helpers;           // memory for the crew's threads
+  bool pooled;             // the crew is of the caller's pool
   octet::Buffer* buffers;  // max_operands
   uint64_t* times;         // nanoseconds a step, or null
   octet_row_source row_source;
