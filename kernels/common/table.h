@@ -13,6 +13,26 @@
 #define OCTET_ARCH_ARM32 1
 #endif
 
+// Rows of tables for ARM: OCTET_ARM64_ROW(OCTET_FAMILY)(...) is OCTET_FAMILY(...) there. Elsewhere
+// it is OCTET_FAMILY_PACK(...), a row without functions that run, in builds that pack for other
+// machines (octet convert --target), and else nothing. OCTET_ARM_ROW: on 32-bit ARM too.
+#define OCTET_NO_ROW(...)
+#if OCTET_CROSS_PACKS
+#define OCTET_PACK_ROW(family) family##_PACK
+#else
+#define OCTET_PACK_ROW(family) OCTET_NO_ROW
+#endif
+#if OCTET_ARCH_ARM64
+#define OCTET_ARM64_ROW(family) family
+#else
+#define OCTET_ARM64_ROW OCTET_PACK_ROW
+#endif
+#if OCTET_ARCH_ARM64 || OCTET_ARCH_ARM32
+#define OCTET_ARM_ROW(family) family
+#else
+#define OCTET_ARM_ROW OCTET_PACK_ROW
+#endif
+
 namespace octet {
 
 // The first row that `isa` can run and whose `supports(args...)`, where the row has one, agrees.

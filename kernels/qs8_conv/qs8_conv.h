@@ -80,7 +80,7 @@ struct QS8ConvKernel {
   size_t (*scratch_bytes)(const QS8ConvShape&);
   // Fills pack_bytes() zeroed bytes, 64-byte aligned. Data only, and any content is safe to run on.
   void (*pack)(const QS8ConvShape&, const QS8ConvConstants&, void* pack);
-  void (*run)(const QS8ConvRun&);
+  void (*run)(const QS8ConvRun&);  // null: packs for CPUs of another architecture
 };
 
 // Best first; the last row is the scalar reference, which supports everything.

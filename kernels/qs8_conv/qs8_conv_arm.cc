@@ -252,6 +252,16 @@ size_t ConvArmScratchBytes(const QS8ConvShape& s, const ConvArmLayout& layout) {
   return SegmentBytes(ConvArmShape(s, layout)) + RoundUp(panel + kSlack, kAlign);
 }
 
+size_t QS8ConvNeonScratchBytes(const QS8ConvShape& s) {
+  return ConvArmScratchBytes(s, kConvArmNeon);
+}
+size_t QS8ConvNeonDotScratchBytes(const QS8ConvShape& s) {
+  return ConvArmScratchBytes(s, kConvArmDot);
+}
+size_t QS8ConvNeonI8mmScratchBytes(const QS8ConvShape& s) {
+  return ConvArmScratchBytes(s, kConvArmI8mm);
+}
+
 void ConvArmRun(const QS8ConvRun& run, const ConvArmLayout& layout, ConvArmCompute compute) {
   if (run.row_begin >= run.row_end || run.channel_begin >= run.channel_end) return;
   Runner(run, layout, compute).Run();

@@ -166,9 +166,6 @@ OCTET_NEON_INLINE void Accumulate(const ConvArmJob& job, const Columns& c, int32
 
 }  // namespace
 
-size_t QS8ConvNeonScratchBytes(const QS8ConvShape& s) {
-  return ConvArmScratchBytes(s, kConvArmNeon);
-}
 void QS8ConvNeonRun(const QS8ConvRun& run) { ConvArmRun(run, kConvArmNeon, Compute); }
 
 }  // namespace octet

@@ -102,9 +102,6 @@ OCTET_NEON_INLINE void Accumulate(const ConvArmJob& job, const Columns& c, int32
 
 }  // namespace
 
-size_t QS8ConvNeonDotScratchBytes(const QS8ConvShape& s) {
-  return ConvArmScratchBytes(s, kConvArmDot);
-}
 void QS8ConvNeonDotRun(const QS8ConvRun& run) { ConvArmRun(run, kConvArmDot, Compute); }
 
 }  // namespace octet

@@ -84,9 +84,6 @@ OCTET_NEON_INLINE void Accumulate(const ConvArmJob& job, const Columns& c, int32
 
 }  // namespace
 
-size_t QS8ConvNeonI8mmScratchBytes(const QS8ConvShape& s) {
-  return ConvArmScratchBytes(s, kConvArmI8mm);
-}
 void QS8ConvNeonI8mmRun(const QS8ConvRun& run) { ConvArmRun(run, kConvArmI8mm, Compute); }
 
 }  // namespace octet

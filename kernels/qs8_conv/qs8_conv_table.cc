@@ -4,18 +4,25 @@ namespace octet {
 
 Span<const QS8ConvKernel> QS8ConvTable() {
   static constexpr QS8ConvKernel kTable[] = {
+#define OCTET_QS8_CONV_ROW(prefix, name, isa, layout, block, run) \
+  {                                                               \
+      name,                                                       \
+      Isa::isa,                                                   \
+      layout,                                                     \
+      block,                                                      \
+      prefix##Supports,                                           \
+      prefix##PackBytes,                                          \
+      prefix##ScratchBytes,                                       \
+      prefix##Pack,                                               \
+      run},
 #define OCTET_QS8_CONV(prefix, name, isa, layout, block) \
-  {name,                                                 \
-   Isa::isa,                                             \
-   layout,                                               \
-   block,                                                \
-   prefix##Supports,                                     \
-   prefix##PackBytes,                                    \
-   prefix##ScratchBytes,                                 \
-   prefix##Pack,                                         \
-   prefix##Run},
+  OCTET_QS8_CONV_ROW(prefix, name, isa, layout, block, prefix##Run)
+#define OCTET_QS8_CONV_PACK(prefix, name, isa, layout, block) \
+  OCTET_QS8_CONV_ROW(prefix, name, isa, layout, block, nullptr)
 #include "kernels/qs8_conv/qs8_conv_table.inc"
 #undef OCTET_QS8_CONV
+#undef OCTET_QS8_CONV_PACK
+#undef OCTET_QS8_CONV_ROW
   };
   return {kTable, sizeof kTable / sizeof kTable[0]};
 }

@@ -66,7 +66,7 @@ struct QS8DwConvKernel {
   size_t (*pack_bytes)(const QS8DwConvShape&);
   size_t (*scratch_bytes)(const QS8DwConvShape&);
   void (*pack)(const QS8DwConvShape&, const QS8DwConvConstants&, void* pack);
-  void (*run)(const QS8DwConvRun&);
+  void (*run)(const QS8DwConvRun&);  // null: packs for CPUs of another architecture
 };
 
 // Best first; the last row is the scalar reference, which supports everything.

@@ -74,7 +74,8 @@ void AddConvert(CLI::App* app, Action* action) {
   command->add_flag("-v,--verbose", options->verbose, "say what each pass did");
   command->add_option("--target", options->convert.target,
                       "weight packs to put into the file: native, x86-avx2, x86-avxvnni, "
-                      "x86-avx512vnni, ... (default: none; weights are packed when loading)");
+                      "x86-avx512vnni, x86-amx, aarch64-neon, aarch64-dotprod, aarch64-i8mm, "
+                      "armv7-neon (default: none; weights are packed when loading)");
   command
       ->add_option("--optimize", options->goal,
                    "what the memory plan is for: speed, or the least ram (operators run a few rows "
@@ -101,7 +102,8 @@ void AddConvert(CLI::App* app, Action* action) {
       "  octet convert mobilenet.tflite -o mobilenet.octet --labels imagenet.txt\n"
       "  octet convert kws.tflite -o kws.octet --ram-limit 64K -v\n"
       "  octet convert mobilenet.tflite -o mobilenet.octet --optimize ram\n"
-      "  octet convert vww.tflite -o vww.octet --target x86-avx2 --metadata licence=Apache-2.0");
+      "  octet convert vww.tflite -o vww.octet --target x86-avx2 --metadata licence=Apache-2.0\n"
+      "  octet convert vww.tflite -o vww.octet --target aarch64-neon");
   command->callback([=] { *action = [=] { return Convert(*options); }; });
 }
 

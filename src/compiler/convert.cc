@@ -13,6 +13,7 @@
 #include "src/import/tflite/importer.h"
 #include "src/memory/plan.h"
 #include "src/memory/stream.h"
+#include "src/model/model.h"
 #include "src/passes/passes.h"
 
 namespace octet::compiler {
@@ -23,21 +24,16 @@ bool HasIdentifier(const uint8_t* data, size_t size, const char* identifier) {
 }
 
 // Loads the file as a user would (what the runtime refuses must not be written) and asks what a
-// session takes. `isa`: the best instruction set to use, "" for this machine's.
-Status Measure(const std::vector<uint8_t>& file, const char* isa, octet_memory* memory) {
+// session takes, with the kernels of `isa`, which this CPU need not have; null: of this machine.
+Status Measure(const std::vector<uint8_t>& file, const IsaSet* isa, octet_memory* memory) {
   const AlignedCopy copy(file.data(), file.size());
-  octet_model_options* options = nullptr;
-  OCTET_RETURN_IF_ERROR(octet_model_options_create(&options));
-  Status status = octet_model_options_set_isa(options, isa);
+  IsaSet here;
+  if (isa == nullptr) OCTET_RETURN_IF_ERROR(ChooseIsa(nullptr, &here));
   octet_model* model = nullptr;
-  if (status == OCTET_OK) {
-    status = octet_model_load_buffer(copy.data(), copy.size(), options, &model);
-  }
-  octet_model_options_destroy(options);
-  if (status == OCTET_OK) {
-    memory->struct_size = sizeof *memory;
-    status = octet_session_memory(model, nullptr, memory);
-  }
+  OCTET_RETURN_IF_ERROR(LoadModel(copy.data(), copy.size(), false, DefaultAllocator(),
+                                  isa != nullptr ? *isa : here, 0, &model));
+  memory->struct_size = sizeof *memory;
+  const Status status = octet_session_memory(model, nullptr, memory);
   octet_model_destroy(model);
   return status;
 }
@@ -85,7 +81,7 @@ Status PassThrough(const uint8_t* data, size_t size, const ConvertOptions& optio
   }
   file->assign(data, data + size);
   octet_memory memory = {};
-  OCTET_RETURN_IF_ERROR(Measure(*file, "", &memory));
+  OCTET_RETURN_IF_ERROR(Measure(*file, nullptr, &memory));
   report->arena_bytes = memory.activation_bytes;
   report->total_bytes = memory.total_bytes;
   report->file_bytes = size;
@@ -105,11 +101,9 @@ class Writer {
       : options_(options), graph_(*graph), report_(report) {}
 
   Status Run(std::vector<uint8_t>* file) {
-    IsaSet isa = DetectIsa();
-    if (!options_.target.empty()) {
-      OCTET_RETURN_IF_ERROR(TargetIsa(options_.target, &isa));
-      isa_name_ = TargetIsaName(options_.target);
-    }
+    OCTET_RETURN_IF_ERROR(TargetIsa(options_.target.empty() ? "native" : options_.target, &isa_));
+    // Without a target, and for "native", OCTET_ISA has a say in what is measured.
+    elsewhere_ = !options_.target.empty() && options_.target != "native";
     OCTET_RETURN_IF_ERROR(PlanMemory(&graph_, PlanOptions{options_.optimize}, &layers_));
     OCTET_RETURN_IF_ERROR(CheckGraph(graph_));  // planning may have reordered it
     OCTET_RETURN_IF_ERROR(PackForTarget(graph_, options_.target, &packs_));
@@ -120,7 +114,7 @@ class Writer {
     }
     const bool fits =
         !file_.empty() && (options_.ram_limit == 0 || memory_.total_bytes <= options_.ram_limit);
-    if (options_.goal == Goal::kRam || !fits) OCTET_RETURN_IF_ERROR(Stream(isa));
+    if (options_.goal == Goal::kRam || !fits) OCTET_RETURN_IF_ERROR(Stream());
     Report();
     *file = std::move(file_);
     return OCTET_OK;
@@ -130,7 +124,8 @@ class Writer {
   Status Write() {
     OCTET_RETURN_IF_ERROR(CheckPlan(graph_, plan_));
     OCTET_RETURN_IF_ERROR(WriteModel(graph_, plan_, packs_, &file_));
-    if (Status status = Measure(file_, isa_name_, &memory_); status != OCTET_OK) {
+    if (Status status = Measure(file_, elsewhere_ ? &isa_ : nullptr, &memory_);
+        status != OCTET_OK) {
       PrefixError("the converted model does not load: ");
       return status;
     }
@@ -140,8 +135,8 @@ class Writer {
   uint64_t Fixed() const { return memory_.total_bytes - memory_.arena_bytes; }
 
   // The least RAM, or as little weight traffic as the limit allows.
-  Status Stream(IsaSet isa) {
-    const StreamPlanner planner(graph_, isa, options_.row_fed_input);
+  Status Stream() {
+    const StreamPlanner planner(graph_, isa_, options_.row_fed_input);
     const uint64_t limit = options_.ram_limit;
     const Plan whole = plan_;
     const uint64_t whole_total = file_.empty() ? UINT64_MAX : memory_.total_bytes;
@@ -224,7 +219,8 @@ class Writer {
   const ConvertOptions& options_;
   Graph& graph_;
   ConvertReport* report_;
-  const char* isa_name_ = "";
+  IsaSet isa_;
+  bool elsewhere_ = false;  // isa_ is another machine's
   std::vector<PackedOp> packs_;
   Plan layers_, plan_;
   StreamChoice choice_;

@@ -10,12 +10,9 @@
 namespace octet {
 
 // The instruction sets of a target, named as in ConvertOptions. Fails with OCTET_INVALID_ARGUMENT
-// for an unknown name and with OCTET_UNSUPPORTED for one of another architecture, whose kernels
-// this build lacks.
+// for an unknown name and with OCTET_UNSUPPORTED for one that this build cannot pack for. The CPU
+// at hand need not have them: with them nothing can be run, only bound and packed.
 Status TargetIsa(const std::string& target, IsaSet* isa);
-
-// Its name as OCTET_ISA takes it; "" for "native".
-const char* TargetIsaName(const std::string& target);
 
 // Nothing for the target "".
 Status PackForTarget(const Graph& graph, const std::string& target, std::vector<PackedOp>* packs);
