@@ -2,6 +2,12 @@
 """Static estimates of the ARM kernels' inner loops, by llvm-mca.
 
     bench/mca.py build/aarch64 [--mca llvm-mca-19] [--objdump aarch64-linux-gnu-objdump]
+    bench/mca.py build/aarch64 --peer libXNNPACK.so.0     # of the same architecture
+
+--peer adds, for each instruction, the best of another library's loops on the same core. Libraries
+from distributions have no symbols left, so loops are told by their instructions: every innermost
+loop that multiplies is estimated, and the one with most multiply-accumulates a cycle is shown with
+the products of a round.
 
 Finds, in the object files of a cross build, the innermost loop of each kernel that multiplies most,
 and asks llvm-mca how many cycles a round takes on models of ARM cores. Prints a Markdown table of
@@ -87,6 +93,28 @@ def best_loop(objdump, path, wanted):
     return found
 
 
+def peer_loops(objdump, path):
+    """Distinct loops of a stripped library, by the instruction that does most of the work."""
+    kinds = {"smmla": {}, "sdot": {}, "smlal2": {}}
+    for _, code in disassemble(objdump, path):
+        for body in loops(code):
+            names = [n for _, n, _ in body]
+            kind = next((k for k in ("smmla", "sdot", "smlal2") if names.count(k) >= 4), None)
+            if kind is not None and len(body) < 400:
+                kinds[kind][tuple((n, o) for _, n, o in body)] = body
+    return {kind: list(bodies.values()) for kind, bodies in kinds.items()}
+
+
+def best_peer(mca, cpu, bodies):
+    found = (0, None)
+    # llvm-mca takes a while: the densest suffice.
+    for body in sorted(bodies, key=lambda b: -macs(b) / len(b))[:12]:
+        total, _ = cycles(mca, cpu, text_of(body))
+        if total is not None and macs(body) / total > found[0]:
+            found = (macs(body) / total, body)
+    return found
+
+
 def cycles(mca, cpu, assembly, rounds=200):
     out = subprocess.run(
         [mca, "-mtriple=aarch64-linux-gnu", f"-mcpu={cpu}", "-mattr=+dotprod,+i8mm",
@@ -117,6 +145,7 @@ def main():
     parser.add_argument("build", type=Path)
     parser.add_argument("--mca", default="llvm-mca-19")
     parser.add_argument("--objdump", default="aarch64-linux-gnu-objdump")
+    parser.add_argument("--peer", type=Path)
     args = parser.parse_args()
     objects = args.build / "kernels/CMakeFiles/octet_kernels.dir"
     print("| kernel | core | MACs a round | instructions | spills | MACs a cycle | limit of the "
@@ -138,6 +167,20 @@ def main():
             rate = macs(body) / total
             print(f"| `{name}` | {cpu} | {macs(body)} | {len(body)} | {spills} | {rate:.1f} "
                   f"| {limit:.1f} | {100 * rate / limit:.0f} % |")
+    if args.peer is None:
+        return
+    peers = peer_loops(args.objdump, args.peer)
+    for kind, cpus in (("smlal2", ("cortex-a53", "cortex-a72")), ("sdot", ("cortex-a55", "neoverse-n1")),
+                       ("smmla", ("neoverse-n2",))):
+        for cpu in cpus:
+            rate, body = best_peer(args.mca, cpu, peers[kind])
+            if body is None:
+                print(f"no loop with {kind} in {args.peer}", file=sys.stderr)
+                continue
+            limit = peak(args.mca, cpu, kind)
+            spills = sum("[sp" in operands for _, _, operands in body)
+            print(f"| {args.peer.name.split('.')[0]}, best loop with `{kind}` | {cpu} | {macs(body)} "
+                  f"| {len(body)} | {spills} | {rate:.1f} | {limit:.1f} | {100 * rate / limit:.0f} % |")
 
 
 if __name__ == "__main__":
