@@ -15,8 +15,8 @@
 
 namespace octet {
 
-// exp[d] is exp(-d * scale) in Q0.31, 0 where it is too small to count. Output may lie exactly over
-// input.
+// exp[d] is exp(-d * scale) in Q0.31, 0 where it is too small to count. It may come from a file:
+// any numbers are safe. Output may lie exactly over input.
 template <class Out>
 using S8SoftmaxFn = void (*)(const int32_t* exp, size_t depth, const int8_t* input, size_t vectors,
                              Out* output);

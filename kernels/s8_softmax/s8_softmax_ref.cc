@@ -31,7 +31,9 @@ void Softmax(const int32_t* exp, size_t depth, const int8_t* input, size_t vecto
 }  // namespace
 
 int32_t S8SoftmaxReciprocal(int64_t sum, int* bits_over_unit) {
-  return fixed::Reciprocal(static_cast<int32_t>(Clamp<int64_t>(sum, 0, fixed::kMax)), kSumBits,
+  // The largest input alone makes 1.0, unless the table is not one of exponentials.
+  constexpr int64_t kOne = int64_t{1} << (31 - kSumBits);
+  return fixed::Reciprocal(static_cast<int32_t>(Clamp<int64_t>(sum, kOne, fixed::kMax)), kSumBits,
                            bits_over_unit);
 }
 

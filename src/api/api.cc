@@ -336,7 +336,7 @@ octet_status octet_model_step_info(const octet_model* model, size_t step, octet_
     filled.pack_mapped = octet::FindPack(file, model->data, s.op(), binding.pack_layout,
                                          binding.pack_bytes) != nullptr;
   }
-  filled.scratch_bytes = model->ops[s.op()].scratch_bytes;
+  filled.scratch_bytes = model->ops[s.op()].scratch_bytes();
   *info = filled;
   return OCTET_OK;
 }

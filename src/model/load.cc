@@ -52,29 +52,42 @@ Status CheckContainer(const uint8_t* data, size_t size, const fb::Model** file) 
 }
 
 Slot MakeSlot(const fb::Model& file, const uint8_t* data, int32_t tensor) {
-  if (tensor < 0) return {fb::Place::CONSTANT, 0, 0};
+  if (tensor < 0) return {Slot::kAbsent, 0, 0};
   const fb::Tensor& t = *file.tensors()->Get(static_cast<uint32_t>(tensor));
   if (t.place() == fb::Place::CONSTANT) {
-    return {t.place(), 0,
-            reinterpret_cast<uintptr_t>(file.buffers()->Get(t.buffer())->data()->data())};
+    const uint8_t* constant = file.buffers()->Get(t.buffer())->data()->data();
+    return {Slot::kFile, 0, static_cast<uint64_t>(constant - data)};
   }
-  return {t.place(), t.ring_rows(), static_cast<uintptr_t>(t.offset())};
+  return {t.place() == fb::Place::STATE ? Slot::kState : Slot::kArena, t.ring_rows(), t.offset()};
 }
 
-// The most rows of one step of each operator; 0: it runs as a whole.
+constexpr int32_t kNoSteps = -1;
+
+// The most rows of one step of each operator; 0: it runs as a whole. kNoSteps: its outputs are
+// views, and it never runs.
 void FindStepRows(const fb::Model& file, int32_t* step_rows) {
-  for (uint32_t i = 0; i < file.operators()->size(); ++i) step_rows[i] = 0;
+  for (uint32_t i = 0; i < file.operators()->size(); ++i) step_rows[i] = kNoSteps;
   for (const fb::Step* step : *file.steps()) {
-    if (step->op() < 0 || step->row_end() < 0) continue;
-    step_rows[step->op()] = std::max(step_rows[step->op()], step->row_end() - step->row_begin());
+    if (step->op() < 0) continue;
+    const int32_t rows = step->row_end() < 0 ? 0 : step->row_end() - step->row_begin();
+    step_rows[step->op()] = std::max(step_rows[step->op()], rows);
   }
+}
+
+// Does everything fit into slots, and scratch into units?
+Status CheckReach(const fb::Model& file, size_t size) {
+  constexpr uint64_t kMost = Slot::kMaxOffset - 64;
+  bool fits = size <= kMost && file.arena_bytes() <= kMost && file.state_bytes() <= kMost;
+  for (const fb::Tensor* t : *file.tensors()) fits &= t->ring_rows() <= Slot::kMaxRingRows;
+  if (!fits) return Fail(OCTET_UNSUPPORTED, "a block of 256 GiB, or a ring of 2^24 rows");
+  return OCTET_OK;
 }
 
 // What a kernel asks for must leave every sum of sizes far from overflow, whatever the shapes.
 Status CheckSizes(const fb::Model& file, IsaSet isa, TensorView* tensors,
                   const TensorView** pointers) {
   const uint64_t most =
-      std::min<uint64_t>(uint64_t{1} << 40, std::numeric_limits<size_t>::max() / 16);
+      std::min<uint64_t>(uint64_t{1} << 37, std::numeric_limits<size_t>::max() / 16);
   uint64_t total = 0;
   for (uint32_t i = 0; i < file.operators()->size(); ++i) {
     const FileOpView op(file, static_cast<int32_t>(i), tensors, pointers);
@@ -103,6 +116,10 @@ size_t Build(const fb::Model& file, const uint8_t* data, IsaSet isa, const size_
   for (uint32_t i = 0; i < count; ++i) {
     const FileOpView op_view(file, static_cast<int32_t>(i), tensors, pointers);
     const OpView& op = op_view.view();
+    if (step_rows[i] == kNoSteps) {
+      if (base != nullptr) ops[i] = BoundOp();
+      continue;
+    }
     const OpDef& def = *FindOp(op.kind);
     Binding binding;
     binding.step_rows = step_rows[i];
@@ -121,11 +138,11 @@ size_t Build(const fb::Model& file, const uint8_t* data, IsaSet isa, const size_
 
     const fb::Operator& source = *file.operators()->Get(i);
     for (size_t j = 0; j < op.inputs.size; ++j) {
-      slots[j] = MakeSlot(file, data, source.inputs()->Get(static_cast<uint32_t>(j)));
+      new (&slots[j]) Slot(MakeSlot(file, data, source.inputs()->Get(static_cast<uint32_t>(j))));
     }
     for (size_t j = 0; j < op.outputs.size; ++j) {
-      slots[op.inputs.size + j] =
-          MakeSlot(file, data, source.outputs()->Get(static_cast<uint32_t>(j)));
+      new (&slots[op.inputs.size + j])
+          Slot(MakeSlot(file, data, source.outputs()->Get(static_cast<uint32_t>(j))));
     }
     std::memset(params, 0, binding.params_bytes);
     if (def.init != nullptr) def.init(op, binding, params);
@@ -135,16 +152,16 @@ size_t Build(const fb::Model& file, const uint8_t* data, IsaSet isa, const size_
     }
     BoundOp& bound = ops[i];
     bound.run = binding.run;
-    bound.params = params;
     bound.pack = pack;
     bound.slots = slots;
     bound.input_count = static_cast<uint16_t>(op.inputs.size);
     bound.output_count = static_cast<uint16_t>(op.outputs.size);
     bound.rows = RowCount(op.out());
-    bound.scratch_bytes = AlignUp(binding.scratch_bytes, 64);
-    bound.scratch_offset = AlignUp(live_top[i], 64);
-    bound.planned_offset = static_cast<size_t>(source.scratch_offset());
-    bound.planned_bytes = static_cast<size_t>(source.scratch_bytes());
+    const auto units = [](uint64_t bytes) { return static_cast<uint32_t>(bytes / 64); };
+    bound.scratch_units = units(AlignUp(binding.scratch_bytes, 64));
+    bound.scratch_offset = units(AlignUp(live_top[i], 64));
+    bound.planned_offset = units(source.scratch_offset());
+    bound.planned_units = units(source.scratch_bytes());
     work += binding.macs + 10 * static_cast<uint64_t>(op.out().elements());
   }
   if (base != nullptr) {
@@ -195,6 +212,7 @@ Status LoadModel(const uint8_t* data, size_t size, bool mapped, const octet_allo
   for (size_t i = 0; i < operands; ++i) new (&tensors[i]) TensorView();
 
   OCTET_RETURN_IF_ERROR(VerifyModel(*file, allocator, tensors, pointers, live_top));
+  OCTET_RETURN_IF_ERROR(CheckReach(*file, size));
   OCTET_RETURN_IF_ERROR(CheckSizes(*file, isa, tensors, pointers));
 
   FindStepRows(*file, step_rows);
@@ -228,8 +246,8 @@ size_t ArenaBytes(const octet_model& model, size_t threads) {
   const uint32_t count = model.file->operators()->size();
   for (uint32_t i = 0; i < count; ++i) {
     const BoundOp& op = model.ops[i];
-    if (op.scratch_bytes == 0) continue;
-    const size_t end = op.scratch_at(threads) + threads * op.scratch_bytes;
+    if (op.scratch_units == 0) continue;
+    const size_t end = op.scratch_at(threads) + threads * op.scratch_bytes();
     if (end > bytes) bytes = end;
   }
   return bytes;

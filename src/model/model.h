@@ -6,29 +6,51 @@
 
 namespace octet {
 
-// A tensor's place, resolved as far as that goes without a session.
-struct Slot {
-  fb::Place place;
-  int32_t ring_rows;
-  uintptr_t value;  // CONSTANT: address; ARENA, STATE: offset. An absent input: CONSTANT, 0
+// A tensor's place, resolved as far as that goes without a session: in one word, since there is one
+// for each operand of each operator.
+class Slot {
+ public:
+  enum Base : uint32_t {
+    kFile = 0,
+    kArena = 1,
+    kState = 2,
+    kAbsent = 3
+  };  // what offset counts from
+  static constexpr uint64_t kMaxOffset = (uint64_t{1} << 38) - 1;
+  static constexpr int32_t kMaxRingRows = (1 << 24) - 1;
+
+  Slot(Base base, int32_t ring_rows, uint64_t offset)
+      : bits_(offset << 26 | static_cast<uint64_t>(ring_rows) << 2 | base) {}
+  Base base() const { return static_cast<Base>(bits_ & 3); }
+  int32_t ring_rows() const { return static_cast<int32_t>(bits_ >> 2 & kMaxRingRows); }
+  size_t offset() const { return static_cast<size_t>(bits_ >> 26); }
+
+ private:
+  uint64_t bits_;
 };
 
-// An operator bound to a kernel.
+// An operator bound to a kernel. Scratch is counted in units of 64 bytes.
 struct BoundOp {
   RunFn run;
-  const void* params;
   const void* pack;
-  const Slot* slots;  // inputs, then outputs
+  const Slot* slots;  // inputs, then outputs, then the parameters
   uint16_t input_count;
   uint16_t output_count;
-  int32_t rows;           // of output 0, as RunContext::rows counts them
-  size_t scratch_bytes;   // for each thread
-  size_t scratch_offset;  // in the arena, above every tensor that is live in the operator's steps
-  size_t planned_offset;  // where the plan keeps planned_bytes free for scratch
-  size_t planned_bytes;
+  int32_t rows;             // of output 0, as RunContext::rows counts them
+  uint32_t scratch_units;   // for each thread
+  uint32_t scratch_offset;  // in the arena, above every tensor that is live in the operator's steps
+  uint32_t planned_offset;  // where the plan keeps planned_units free for scratch
+  uint32_t planned_units;
 
+  size_t scratch_bytes() const { return size_t{scratch_units} * 64; }  // for each thread
   size_t scratch_at(size_t threads) const {
-    return threads * scratch_bytes <= planned_bytes ? planned_offset : scratch_offset;
+    const bool fits = threads * scratch_units <= planned_units;
+    return size_t{fits ? planned_offset : scratch_offset} * 64;
+  }
+  const void* params() const {
+    const uintptr_t end =
+        reinterpret_cast<uintptr_t>(slots + size_t{input_count} + size_t{output_count});
+    return reinterpret_cast<const void*>((end + 15) / 16 * 16);
   }
 };
 

@@ -130,10 +130,11 @@ void Bind(const OpView& op, IsaSet isa, Binding* binding) {
   const DType type = op.out().type;
   if (type == DType::INT8) {
     const BinaryKernel& row = FirstRow(Qs8AddTable(), isa);
-    BindBinary(row.name, binding);
+    BindBinary(op, row.name, binding);
     binding->row = &row;
   } else {
-    BindBinary(type == DType::INT16   ? "qs16_add__ref"
+    BindBinary(op,
+               type == DType::INT16   ? "qs16_add__ref"
                : type == DType::INT32 ? "s32_add__ref"
                : type == DType::INT64 ? "s64_add__ref"
                                       : "f32_add__ref",

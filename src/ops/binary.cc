@@ -61,24 +61,25 @@ void PlanRuns(const OpView& op, int32_t dims_in_row, BinaryPlan* plan) {
     return;
   }
   plan->run = static_cast<size_t>(dims[0]);
-  plan->a.step = a[0];
-  plan->b.step = b[0];
+  plan->a.step = static_cast<uint8_t>(a[0]);
+  plan->b.step = static_cast<uint8_t>(b[0]);
   plan->loops = n - 1;
   for (int32_t i = 0; i < plan->loops; ++i) {
     const int32_t k = n - 1 - i;
     plan->dims[i] = dims[k];
-    plan->a.steps[i] = a[k];
-    plan->b.steps[i] = b[k];
+    plan->a_steps[i] = a[k];
+    plan->b_steps[i] = b[k];
     plan->runs *= static_cast<size_t>(dims[k]);
   }
 }
 
-BinaryPlan::Side::Pattern PatternOf(const BinaryPlan& plan, const BinaryPlan::Side& side) {
+BinaryPlan::Side::Pattern PatternOf(const BinaryPlan& plan, const BinaryPlan::Side& side,
+                                    const size_t* steps) {
   bool even = side.step == 1, same = true;
   size_t run = plan.run;
   for (int32_t i = plan.loops - 1; i >= 0; --i) {
-    even = even && side.steps[i] == run;
-    same = same && side.steps[i] == 0;
+    even = even && steps[i] == run;
+    same = same && steps[i] == 0;
     run *= static_cast<size_t>(plan.dims[i]);
   }
   return even   ? BinaryPlan::Side::kEven
@@ -88,8 +89,8 @@ BinaryPlan::Side::Pattern PatternOf(const BinaryPlan& plan, const BinaryPlan::Si
 
 // How runs are put together.
 void PlanChunks(BinaryPlan* plan) {
-  plan->a.pattern = PatternOf(*plan, plan->a);
-  plan->b.pattern = PatternOf(*plan, plan->b);
+  plan->a.pattern = PatternOf(*plan, plan->a, plan->a_steps);
+  plan->b.pattern = PatternOf(*plan, plan->b, plan->b_steps);
   const size_t element = plan->a.element > plan->b.element ? plan->a.element : plan->b.element;
   const size_t chunk = kChunkBytes / (plan->run * element);
   plan->chunk = chunk < 2 ? 1 : chunk < plan->runs ? chunk : plan->runs;
@@ -160,18 +161,18 @@ struct Odometer {
     for (int32_t i = plan.loops - 1; i >= 0; --i) {
       index[i] = static_cast<int32_t>(run % static_cast<size_t>(plan.dims[i]));
       run /= static_cast<size_t>(plan.dims[i]);
-      a += static_cast<size_t>(index[i]) * plan.a.steps[i];
-      b += static_cast<size_t>(index[i]) * plan.b.steps[i];
+      a += static_cast<size_t>(index[i]) * plan.a_steps[i];
+      b += static_cast<size_t>(index[i]) * plan.b_steps[i];
     }
   }
   size_t offset(size_t side) const { return side == 0 ? a : b; }
   void Next() {
     for (int32_t i = plan.loops - 1; i >= 0; --i) {
-      a += plan.a.steps[i];
-      b += plan.b.steps[i];
+      a += plan.a_steps[i];
+      b += plan.b_steps[i];
       if (++index[i] < plan.dims[i]) return;
-      a -= plan.a.steps[i] * static_cast<size_t>(plan.dims[i]);
-      b -= plan.b.steps[i] * static_cast<size_t>(plan.dims[i]);
+      a -= plan.a_steps[i] * static_cast<size_t>(plan.dims[i]);
+      b -= plan.b_steps[i] * static_cast<size_t>(plan.dims[i]);
       index[i] = 0;
     }
   }
@@ -259,13 +260,13 @@ Status CheckBinary(const OpView& op) {
   return OCTET_OK;
 }
 
-void InitBinary(const OpView& op, BinaryFn fn, BinaryParams* params) {
-  BinaryPlan& plan = params->plan;
-  plan = BinaryPlan();
-  params->fn = fn;
-  plan.a.element = TypeBytes(op.in(0).type);
-  plan.b.element = TypeBytes(op.in(1).type);
-  plan.out_element = TypeBytes(op.out().type);
+namespace {
+
+BinaryPlan MakePlan(const OpView& op) {
+  BinaryPlan plan;
+  plan.a.element = static_cast<uint8_t>(TypeBytes(op.in(0).type));
+  plan.b.element = static_cast<uint8_t>(TypeBytes(op.in(1).type));
+  plan.out_element = static_cast<uint8_t>(TypeBytes(op.out().type));
   plan.out_row = RowElements(op.out());
   if (op.out().rank == 4) {
     plan.height = op.out().dims[1];
@@ -278,12 +279,25 @@ void InitBinary(const OpView& op, BinaryFn fn, BinaryParams* params) {
   PlanChunks(&plan);
   plan.flat =
       plan.loops == 0 && Flat(op.in(0), op.out(), plan.a) && Flat(op.in(1), op.out(), plan.b);
+  return plan;
 }
 
-void BindBinary(const char* kernel, Binding* binding) {
+size_t PlanBytes(const BinaryPlan& plan) {
+  return plan.loops == 0 ? offsetof(BinaryPlan, dims) : sizeof plan;
+}
+
+}  // namespace
+
+void InitBinary(const OpView& op, BinaryFn fn, BinaryParams* params) {
+  const BinaryPlan plan = MakePlan(op);
+  params->fn = fn;
+  std::memcpy(static_cast<void*>(&params->plan), &plan, PlanBytes(plan));
+}
+
+void BindBinary(const OpView& op, const char* kernel, Binding* binding) {
   binding->kernel = kernel;
   binding->run = RunBinary;
-  binding->params_bytes = sizeof(BinaryParams);
+  binding->params_bytes = offsetof(BinaryParams, plan) + PlanBytes(MakePlan(op));
 }
 
 Status RunBinary(const RunContext& c) {

@@ -101,17 +101,17 @@ Status Check(const OpView& op) {
 void Bind(const OpView& op, IsaSet, Binding* binding) {
   switch (op.in(0).type) {
     case DType::INT8:
-      return BindBinary("qs8_compare__ref", binding);
+      return BindBinary(op, "qs8_compare__ref", binding);
     case DType::BOOL:
-      return BindBinary("bool_compare__ref", binding);
+      return BindBinary(op, "bool_compare__ref", binding);
     case DType::INT16:
-      return BindBinary("s16_compare__ref", binding);
+      return BindBinary(op, "s16_compare__ref", binding);
     case DType::INT32:
-      return BindBinary("s32_compare__ref", binding);
+      return BindBinary(op, "s32_compare__ref", binding);
     case DType::INT64:
-      return BindBinary("s64_compare__ref", binding);
+      return BindBinary(op, "s64_compare__ref", binding);
     default:
-      return BindBinary("f32_compare__ref", binding);
+      return BindBinary(op, "f32_compare__ref", binding);
   }
 }
 

@@ -127,15 +127,15 @@ void Bind(const OpView& op, IsaSet, Binding* binding) {
   const bool floor = std::is_same_v<F, Floor>;
   switch (op.out().type) {
     case DType::INT8:
-      return BindBinary("qs8_div__ref", binding);
+      return BindBinary(op, "qs8_div__ref", binding);
     case DType::FLOAT32:
-      return BindBinary(floor ? "f32_floor_div__ref" : "f32_div__ref", binding);
+      return BindBinary(op, floor ? "f32_floor_div__ref" : "f32_div__ref", binding);
     case DType::INT32:
-      BindBinary(floor ? "s32_floor_div__ref" : "s32_div__ref", binding);
+      BindBinary(op, floor ? "s32_floor_div__ref" : "s32_div__ref", binding);
       binding->run = RunInteger<int32_t>;
       return;
     default:
-      BindBinary(floor ? "s64_floor_div__ref" : "s64_div__ref", binding);
+      BindBinary(op, floor ? "s64_floor_div__ref" : "s64_div__ref", binding);
       binding->run = RunInteger<int64_t>;
   }
 }

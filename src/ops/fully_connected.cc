@@ -8,10 +8,23 @@
 namespace octet {
 namespace {
 
+// The kernel's shape is mostly ones.
 struct Params {
   const QS8ConvKernel* kernel;
-  QS8ConvShape shape;
+  int32_t rows, in_c, out_c;
+  int8_t input_zero_point, weight_zero_point, output_zero_point, act_min, act_max;
 };
+
+QS8ConvShape ShapeOf(const Params& p) {
+  QS8ConvShape s;
+  s.in_h = s.out_h = p.rows;
+  s.in_c = p.in_c, s.out_c = p.out_c;
+  s.input_zero_point = p.input_zero_point;
+  s.weight_zero_point = p.weight_zero_point;
+  s.output_zero_point = p.output_zero_point;
+  s.act_min = p.act_min, s.act_max = p.act_max;
+  return s;
+}
 
 // Micro multiplies a per-tensor weight scale with the input's in float, per-channel ones in double.
 bool FloatProduct(const OpView& op) { return op.in(1).scales.size == 1; }
@@ -65,7 +78,7 @@ Status Check(const OpView& op) {
 
 Status Run(const RunContext& c) {
   const Params& p = *static_cast<const Params*>(c.params);
-  const QS8ConvShape& s = p.shape;
+  const QS8ConvShape s = ShapeOf(p);
   QS8ConvRun run;
   run.shape = &s;
   run.pack = c.pack;
@@ -107,7 +120,12 @@ void Init(const OpView& op, const Binding& b, void* params) {
   if (op.in(0).type == DType::INT16) return InitQS16(MakeShape16(op), b, params);
   Params& p = *static_cast<Params*>(params);
   p.kernel = static_cast<const QS8ConvKernel*>(b.row);
-  p.shape = MakeShape(op);
+  const QS8ConvShape s = MakeShape(op);
+  p.rows = s.out_h, p.in_c = s.in_c, p.out_c = s.out_c;
+  p.input_zero_point = static_cast<int8_t>(s.input_zero_point);
+  p.weight_zero_point = static_cast<int8_t>(s.weight_zero_point);
+  p.output_zero_point = static_cast<int8_t>(s.output_zero_point);
+  p.act_min = static_cast<int8_t>(s.act_min), p.act_max = static_cast<int8_t>(s.act_max);
 }
 
 void Pack(const OpView& op, const Binding&, const void* params, void* pack) {
@@ -120,7 +138,7 @@ void Pack(const OpView& op, const Binding&, const void* params, void* pack) {
   k.weights = op.in(1).as<int8_t>();
   k.bias = op.input(2) != nullptr ? op.in(2).as<int32_t>() : nullptr;
   k.scales = ProductScales(op, FloatProduct(op));
-  p.kernel->pack(p.shape, k, pack);
+  p.kernel->pack(ShapeOf(p), k, pack);
 }
 
 }  // namespace

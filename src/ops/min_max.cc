@@ -36,10 +36,11 @@ void Bind(const OpView& op, IsaSet isa, Binding* binding) {
   const DType type = op.out().type;
   if (type == DType::INT8) {
     const BinaryKernel& row = FirstRow(kMax ? S8MaxTable() : S8MinTable(), isa);
-    BindBinary(row.name, binding);
+    BindBinary(op, row.name, binding);
     binding->row = &row;
   } else {
-    BindBinary(type == DType::UINT8   ? "u8_minmax__ref"
+    BindBinary(op,
+               type == DType::UINT8   ? "u8_minmax__ref"
                : type == DType::INT16 ? "s16_minmax__ref"
                : type == DType::INT32 ? "s32_minmax__ref"
                : type == DType::INT64 ? "s64_minmax__ref"

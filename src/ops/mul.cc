@@ -51,10 +51,11 @@ void Bind(const OpView& op, IsaSet isa, Binding* binding) {
   const DType type = op.out().type;
   if (type == DType::INT8) {
     const BinaryKernel& row = FirstRow(Qs8MulTable(), isa);
-    BindBinary(row.name, binding);
+    BindBinary(op, row.name, binding);
     binding->row = &row;
   } else {
-    BindBinary(type == DType::INT16   ? "qs16_mul__ref"
+    BindBinary(op,
+               type == DType::INT16   ? "qs16_mul__ref"
                : type == DType::INT32 ? "s32_mul__ref"
                : type == DType::INT64 ? "s64_mul__ref"
                                       : "f32_mul__ref",

@@ -21,7 +21,7 @@ Status Check(const OpView& op) {
   return OCTET_OK;
 }
 
-void Bind(const OpView&, IsaSet, Binding* binding) { BindBinary("f32_pow__ref", binding); }
+void Bind(const OpView& op, IsaSet, Binding* binding) { BindBinary(op, "f32_pow__ref", binding); }
 
 void Init(const OpView& op, const Binding&, void* memory) {
   InitBinary(op, BinaryLoop<float, float, NoParams, Power>, static_cast<BinaryParams*>(memory));

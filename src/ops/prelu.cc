@@ -26,7 +26,7 @@ Status Check(const OpView& op) {
 
 void Bind(const OpView& op, IsaSet isa, Binding* binding) {
   const BinaryKernel& row = FirstRow(Qs8PreluTable(), isa);
-  BindBinary(op.out().type == DType::INT8 ? row.name : "f32_prelu__ref", binding);
+  BindBinary(op, op.out().type == DType::INT8 ? row.name : "f32_prelu__ref", binding);
   binding->row = &row;
 }
 

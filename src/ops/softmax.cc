@@ -7,11 +7,10 @@
 namespace octet {
 namespace {
 
+// The pack is the table of exponentials.
 struct Params8 {
   VectorShape shape;
-  S8SoftmaxFn<int8_t> run8;
-  S8SoftmaxFn<int16_t> run16;
-  int32_t exp[256];
+  const S8SoftmaxKernel* kernel;
 };
 
 // ---- int16 -------------------------------------------------------------------------------------
@@ -157,7 +156,7 @@ Status Check(const OpView& op) {
 Status Run8(const RunContext& c) {
   const Params8& p = *static_cast<const Params8*>(c.params);
   ForEachVector<int8_t, int8_t>(c, p.shape, [&](const int8_t* in, size_t n, int8_t* out) {
-    p.run8(p.exp, p.shape.depth_in, in, n, out);
+    p.kernel->run(static_cast<const int32_t*>(c.pack), p.shape.depth_in, in, n, out);
   });
   return OCTET_OK;
 }
@@ -165,7 +164,7 @@ Status Run8(const RunContext& c) {
 Status Run8To16(const RunContext& c) {
   const Params8& p = *static_cast<const Params8*>(c.params);
   ForEachVector<int8_t, int16_t>(c, p.shape, [&](const int8_t* in, size_t n, int16_t* out) {
-    p.run16(p.exp, p.shape.depth_in, in, n, out);
+    p.kernel->run16(static_cast<const int32_t*>(c.pack), p.shape.depth_in, in, n, out);
   });
   return OCTET_OK;
 }
@@ -202,6 +201,8 @@ void Bind(const OpView& op, IsaSet isa, Binding* binding) {
   binding->row = &row;
   binding->run = op.out().type == DType::INT8 ? Run8 : Run8To16;
   binding->params_bytes = sizeof(Params8);
+  binding->pack_layout = "s8_softmax/1";
+  binding->pack_bytes = 256 * sizeof(int32_t);
 }
 
 void Init(const OpView& op, const Binding& binding, void* params) {
@@ -227,14 +228,16 @@ void Init(const OpView& op, const Binding& binding, void* params) {
     return;
   }
   Params8& p = *static_cast<Params8*>(params);
-  const S8SoftmaxKernel& row = *static_cast<const S8SoftmaxKernel*>(binding.row);
   p.shape = MakeVectorShape(op, depth);
-  p.run8 = row.run;
-  p.run16 = row.run16;
+  p.kernel = static_cast<const S8SoftmaxKernel*>(binding.row);
+}
+
+void Pack(const OpView& op, const Binding&, const void*, void* pack) {
+  int32_t* const exp = static_cast<int32_t*>(pack);
   SoftmaxScale scale;
   MakeSoftmaxScale(op.options<fb::SoftmaxOptions>()->beta(), op.in(0).scale(), &scale);
   for (int32_t d = 0; d < 256; ++d) {
-    p.exp[d] = d <= scale.limit ? fixed::ExpOfNegative(scale.Scaled(d)) : 0;
+    exp[d] = d <= scale.limit ? fixed::ExpOfNegative(scale.Scaled(d)) : 0;
   }
 }
 
@@ -242,6 +245,6 @@ uint32_t InPlace(const OpView& op) { return op.in(0).type == op.out().type ? 1 :
 
 }  // namespace
 
-extern const OpDef kSOFTMAXOp = {Check, Bind, Init, nullptr, SameRows, InPlace};
+extern const OpDef kSOFTMAXOp = {Check, Bind, Init, Pack, SameRows, InPlace};
 
 }  // namespace octet

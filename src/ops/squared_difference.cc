@@ -52,7 +52,8 @@ Status Check(const OpView& op) {
 
 void Bind(const OpView& op, IsaSet, Binding* binding) {
   const DType type = op.out().type;
-  BindBinary(type == DType::INT8    ? "qs8_squared_difference__ref"
+  BindBinary(op,
+             type == DType::INT8    ? "qs8_squared_difference__ref"
              : type == DType::INT16 ? "qs16_squared_difference__ref"
              : type == DType::INT32 ? "s32_squared_difference__ref"
                                     : "f32_squared_difference__ref",

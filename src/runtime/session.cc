@@ -18,11 +18,14 @@ size_t ThreadCount(const octet_session_options& options) {
   return options.threads > 0 ? options.threads : 1;
 }
 
+constexpr size_t kStackOperands = 32;
+
 // Lays out the session's block; with a null base, to learn its size.
 size_t Layout(const octet_model& model, const octet_session_options& options, uint8_t* base) {
   Carver carver(base);
   octet_session* session = carver.take<octet_session>(1);
-  Buffer* buffers = carver.take<Buffer>(model.max_operands);
+  Buffer* buffers = nullptr;
+  if (model.max_operands > kStackOperands) buffers = carver.take<Buffer>(model.max_operands);
   const size_t threads = ThreadCount(options);
   Crew* crew = nullptr;
   uint8_t* helpers = nullptr;
@@ -54,17 +57,15 @@ uint64_t Now() {
   return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
 }
 
-// Where the offsets of slots count from, by place.
+// Where slots' offsets count from. Constants are not written to: operators know their inputs.
 struct Bases {
-  explicit Bases(const octet_session& session) {
-    at[static_cast<size_t>(fb::Place::ARENA)] = reinterpret_cast<uintptr_t>(session.arena);
-    at[static_cast<size_t>(fb::Place::STATE)] = reinterpret_cast<uintptr_t>(session.state);
+  uint8_t* base[4];
+  explicit Bases(const octet_session& s)
+      : base{const_cast<uint8_t*>(s.model->data), s.arena, s.state, nullptr} {}
+  Buffer operator()(Slot slot) const {
+    if (slot.base() == Slot::kAbsent) return {nullptr, 0};
+    return {base[slot.base()] + slot.offset(), slot.ring_rows()};
   }
-  Buffer Resolve(const Slot& slot) const {
-    return {reinterpret_cast<uint8_t*>(at[static_cast<size_t>(slot.place)] + slot.value),
-            slot.ring_rows};
-  }
-  uintptr_t at[static_cast<size_t>(fb::Place::MAX) + 1] = {};
 };
 
 void CallBack(const octet_session& session, size_t step, const fb::Step& s) {
@@ -268,8 +269,9 @@ Status RunSteps(octet_session* session, Threads threads) {
   const octet_model& model = *session->model;
   const auto& steps = *model.file->steps();
   const uint32_t count = steps.size();
-  const Bases bases(*session);
-  Buffer* const buffers = session->buffers;
+  const Bases resolve(*session);
+  Buffer on_stack[kStackOperands];
+  Buffer* const buffers = session->buffers != nullptr ? session->buffers : on_stack;
   RunContext context;
   context.threads = threads;
   context.inputs = buffers;
@@ -284,14 +286,14 @@ Status RunSteps(octet_session* session, Threads threads) {
     const BoundOp& op = model.ops[step.op()];
     const uint32_t operands = uint32_t{op.input_count} + op.output_count;
     for (uint32_t j = 0; j < operands; ++j) {
-      buffers[j] = bases.Resolve(op.slots[j]);
+      buffers[j] = resolve(op.slots[j]);
     }
-    context.params = op.params;
+    context.params = op.params();
     context.pack = op.pack;
     context.outputs = buffers + op.input_count;
     context.rows = {step.row_begin(), step.row_end() < 0 ? op.rows : step.row_end()};
     context.scratch = session->arena + op.scratch_at(session->threads);
-    context.scratch_stride = op.scratch_bytes;
+    context.scratch_stride = op.scratch_bytes();
     if (Status s = op.run(context); s != OCTET_OK) {
       const fb::Operator& source = *model.file->operators()->Get(static_cast<uint32_t>(step.op()));
       PrefixError("operator %d (%s \"%s\"): ", step.op(), OpName(source.kind()),

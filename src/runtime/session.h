@@ -42,7 +42,7 @@ struct octet_session {
   octet::Crew* crew;       // null on one thread
   void* helpers;           // memory for the crew's threads
   bool pooled;             // the crew is of the caller's pool
-  octet::Buffer* buffers;  // max_operands
+  octet::Buffer* buffers;  // max_operands, where those are too many for the stack
   uint64_t* times;         // nanoseconds a step, or null
   octet_row_source row_source;
   void* row_source_context;

@@ -12,6 +12,30 @@ struct Case {
   Graph (*graph)();
 };
 
+// An operator with more operands than a session keeps on the stack.
+Graph ManyOperands() {
+  Graph g;
+  GraphTensor x;
+  x.name = "x";
+  x.type = DType::INT8;
+  x.shape = {1, 3, 2, 2};
+  x.scale = {0.5f};
+  GraphTensor y = x;
+  y.name = "y";
+  y.shape.back() *= 40;
+  g.inputs = {g.AddTensor(x)};
+  g.outputs = {g.AddTensor(y)};
+  GraphOp op;
+  op.kind = OpKind::CONCATENATION;
+  op.inputs.assign(40, g.inputs[0]);
+  op.outputs = g.outputs;
+  fb::AxisOptionsT options;
+  options.axis = 3;
+  op.options.Set(options);
+  g.ops.push_back(op);
+  return g;
+}
+
 class Memory : public testing::TestWithParam<Case> {
  protected:
   Bytes file_ = WriteGraph(GetParam().graph());
@@ -21,6 +45,7 @@ INSTANTIATE_TEST_SUITE_P(Models, Memory,
                          testing::Values(Case{"Sample", [] { return SampleGraph(8); }},
                                          Case{"Large", [] { return SampleGraph(64); }},
                                          Case{"Shuffle", ShuffleGraph},
+                                         Case{"ManyOperands", ManyOperands},
                                          Case{"Stateful", StatefulGraph}),
                          [](const auto& param) { return param.param.name; });
 

@@ -150,6 +150,8 @@ class OneOp {
     params_.assign(binding_.params_bytes / 8 + 1, 0);
     scratch_.assign(binding_.scratch_bytes / 8 + 1, 0);
     def().init(op_, binding_, params_.data());
+    pack_.assign(binding_.pack_bytes / 8 + 1, 0);
+    if (binding_.pack_bytes > 0) def().pack(op_, binding_, params_.data(), pack_.data());
     buffers_.clear();
     out_buffers_.clear();
     for (const auto& t : inputs_) buffers_.push_back({t ? t->data.data() : nullptr, 0});
@@ -159,6 +161,7 @@ class OneOp {
     }
     RunContext c;
     c.params = params_.data();
+    c.pack = pack_.data();
     c.inputs = buffers_.data();
     c.outputs = out_buffers_.data();
     c.scratch = reinterpret_cast<uint8_t*>(scratch_.data());
@@ -170,7 +173,7 @@ class OneOp {
   std::vector<std::unique_ptr<Tensor>> inputs_, outputs_;
   std::vector<const TensorView*> ins_, outs_;
   Binding binding_;
-  std::vector<uint64_t> params_, scratch_;
+  std::vector<uint64_t> params_, pack_, scratch_;
   std::vector<Buffer> buffers_, out_buffers_;
 };
 
