@@ -246,6 +246,31 @@ TEST_F(Cli, InspectDrawsStreamedPlans) {
               "page.html");
 }
 
+// An input that comes row by row is a ring that no operator fills.
+TEST_F(Cli, InspectShowsRowFedInput) {
+  SKIP_WITHOUT_DATA();
+  const std::string source = Data("models/vww_96_int8/model.tflite");
+  ASSERT_EQ(
+      Octet({"convert", source, "-o", Path("fed.octet"), "--optimize", "ram", "--row-input"}).code,
+      0);
+  const Outcome text =
+      Octet({"inspect", Path("fed.octet"), "--svg", Path("fed.svg"), "--html", Path("fed.html")});
+  ASSERT_EQ(text.code, 0) << text.err;
+  EXPECT_NE(text.out.find("row_source"), std::string::npos) << text.out;
+  const std::string svg = Read(Path("fed.svg")), page = Read(Path("fed.html"));
+  EXPECT_EQ(XmlError(svg), "");
+  EXPECT_EQ(XmlError(page), "");
+  EXPECT_NE(svg.find("INPUT"), std::string::npos);
+  EXPECT_NE(page.find("INPUT"), std::string::npos);
+  const Json json = Json::parse(Octet({"inspect", Path("fed.octet"), "--json"}).out);
+  EXPECT_LT(json["activation_bytes"], json["inputs"][0]["bytes"]);
+  EXPECT_EQ(json["steps"][0]["op"], "INPUT");
+  EXPECT_EQ(json["steps"][0]["op_index"], -1);
+  const Outcome compared =
+      Octet({"compare", Path("fed.octet"), Data("models/vww_96_int8/random1")});
+  EXPECT_EQ(compared.code, 0) << compared.out << compared.err;
+}
+
 TEST_F(Cli, InspectDrawsEveryModel) {
   SKIP_WITHOUT_DATA();
   for (const auto& entry : fs::directory_iterator(Data("models"))) {
