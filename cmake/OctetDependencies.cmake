@@ -1,4 +1,14 @@
-# Dependencies, all from the system. docs/building.md lists the Debian packages.
+# Dependencies: from the system (docs/building.md lists the Debian packages), or with
+# -DOCTET_DEPS=fetch built from sources that CMake downloads, for toolchains that have none.
+# Either way this gives OCTET_FLATBUFFERS_INCLUDE, OCTET_FLATC, and, where they are wanted, the
+# targets octet_pthreadpool and octet_cpuinfo.
+if(OCTET_DEPS STREQUAL "fetch")
+  include(OctetFetch)
+  return()
+elseif(NOT OCTET_DEPS STREQUAL "system")
+  message(FATAL_ERROR "OCTET_DEPS is \"${OCTET_DEPS}\"; it may be system or fetch")
+endif()
+
 # FlatBuffers 2.0.8 spells its config FlatBuffers, newer releases flatbuffers.
 find_package(FlatBuffers CONFIG QUIET)
 if(NOT FlatBuffers_FOUND)
@@ -20,4 +30,6 @@ if(OCTET_WITH_CPUINFO)
   # By pkg-config: the CMake config of Debian 12's cpuinfo is broken.
   find_package(PkgConfig REQUIRED)
   pkg_check_modules(OCTET_CPUINFO REQUIRED IMPORTED_TARGET libcpuinfo)
+  add_library(octet_cpuinfo INTERFACE)
+  target_link_libraries(octet_cpuinfo INTERFACE PkgConfig::OCTET_CPUINFO)
 endif()

@@ -30,11 +30,15 @@ install(FILES "${CMAKE_CURRENT_BINARY_DIR}/octet-config.cmake"
 # The shared library needs nothing named; Libs.private is for those who link the static one
 # (pkg-config --static).
 set(OCTET_PC_PRIVATE "-lm")
-if(OCTET_WITH_CPUINFO)
-  string(PREPEND OCTET_PC_PRIVATE "-lcpuinfo ")
-endif()
-if(OCTET_WITH_PTHREADPOOL)
-  string(PREPEND OCTET_PC_PRIVATE "-lpthreadpool -pthread ")
+if(OCTET_DEPS STREQUAL "fetch")  # they are in it
+  string(PREPEND OCTET_PC_PRIVATE "-pthread ")
+else()
+  if(OCTET_WITH_CPUINFO)
+    string(PREPEND OCTET_PC_PRIVATE "-lcpuinfo ")
+  endif()
+  if(OCTET_WITH_PTHREADPOOL)
+    string(PREPEND OCTET_PC_PRIVATE "-lpthreadpool -pthread ")
+  endif()
 endif()
 set(pkgconfig "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
