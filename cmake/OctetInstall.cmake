@@ -4,14 +4,16 @@
 include(CMakePackageConfigHelpers)
 
 set(package "${CMAKE_INSTALL_LIBDIR}/cmake/octet")
+# Components are Debian packages (OctetPackage.cmake): runtime, compiler, dev, tools.
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME dev)
 install(TARGETS octet octet_static EXPORT octet-targets
-        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT dev
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(FILES include/octet/octet.h include/octet/octet.hpp
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/octet)
 if(OCTET_BUILD_COMPILER)
   install(TARGETS octet_compiler octet_compiler_shared EXPORT octet-targets
-          LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+          LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT compiler NAMELINK_COMPONENT dev
           ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(FILES include/octet/compiler.h include/octet/compiler_c.h
           DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/octet)
