@@ -260,7 +260,7 @@ TEST_F(Cli, InspectShowsRowFedInput) {
   const std::string svg = Read(Path("fed.svg")), page = Read(Path("fed.html"));
   EXPECT_EQ(XmlError(svg), "");
   EXPECT_EQ(XmlError(page), "");
-  EXPECT_NE(svg.find("INPUT"), std::string::npos);
+  EXPECT_NE(svg.find("<title>input_1_int8"), std::string::npos);
   EXPECT_NE(page.find("INPUT"), std::string::npos);
   const Json json = Json::parse(Octet({"inspect", Path("fed.octet"), "--json"}).out);
   EXPECT_LT(json["activation_bytes"], json["inputs"][0]["bytes"]);
