@@ -39,8 +39,4 @@ Span<const BinaryKernel> Qs8AddTable();
 #include "kernels/qs8_add/qs8_add_table.inc"
 #undef OCTET_QS8_ADD
 
-// int16, reference only.
-void Qs16AddRef(size_t n, const void* a, size_t a_step, const void* b, size_t b_step, void* out,
-                const void* params);
-
 }  // namespace octet

@@ -30,8 +30,4 @@ Span<const BinaryKernel> Qs8MulTable();
 #include "kernels/qs8_mul/qs8_mul_table.inc"
 #undef OCTET_QS8_MUL
 
-// int16, reference only; zero points are 0.
-void Qs16MulRef(size_t n, const void* a, size_t a_step, const void* b, size_t b_step, void* out,
-                const void* params);
-
 }  // namespace octet

@@ -4,7 +4,8 @@ namespace octet {
 
 Span<const XxCopyKernel> XxCopyTable() {
   static constexpr XxCopyKernel kTable[] = {
-      {"xx_copy__ref", Isa::kScalar, XxCopyRunsRef, XxGatherRunsRef},
+      // Not "__ref": memcpy has vectors of its own.
+      {"xx_copy", Isa::kScalar, XxCopyRunsRef, XxGatherRunsRef},
   };
   return {kTable, sizeof kTable / sizeof kTable[0]};
 }

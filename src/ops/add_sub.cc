@@ -2,31 +2,17 @@
 #include <cmath>
 
 #include "kernels/qs8_add/qs8_add.h"
+#include "kernels/wide_binary/wide_binary.h"
+#include "src/ops/add_params.h"
 #include "src/ops/binary.h"
 #include "src/ops/wrap.h"
 
 namespace octet {
 namespace {
 
-// int16 with scales that are powers of two. Source: TFLite's reference_ops Add with pot_scale and
-// BroadcastSub16POTSlow.
-struct PotParams {
-  int32_t a_shift, b_shift;  // right shifts; one of them is 0
-  int32_t low, high;
-  bool subtract;
-};
-
 template <class T>
 struct PlainParams {
   T low, high;
-};
-
-struct PotAdd {
-  static int16_t Apply(int16_t a, int16_t b, const PotParams& p) {
-    const int32_t x = RoundingDivideByPOT(a, p.a_shift);
-    const int32_t y = RoundingDivideByPOT(b, p.b_shift);
-    return static_cast<int16_t>(Clamp(p.subtract ? x - y : x + y, p.low, p.high));
-  }
 };
 
 struct PlainAdd {
@@ -51,7 +37,7 @@ bool ExactLog2(float scale, int32_t* log2) {
   return std::fabs(x - rounded) < 1e-3f;
 }
 
-bool MakePot(const OpView& op, PotParams* p) {
+bool MakePot(const OpView& op, PotAddParams* p) {
   int32_t a, b, out;
   if (!ExactLog2(op.in(0).scale(), &a) || !ExactLog2(op.in(1).scale(), &b) ||
       !ExactLog2(op.out().scale(), &out)) {
@@ -71,16 +57,9 @@ bool BelowOne(double real, Multiplier* q) {
 }
 
 bool MakeQuantised(const OpView& op, AddParams* p) {
-  const float a = op.in(0).scale(), b = op.in(1).scale();
-  p->a_zero = op.in(0).zero_point;
-  p->b_zero = op.in(1).zero_point;
-  p->out_zero = op.out().zero_point;
-  p->left = op.out().type == DType::INT16 ? 15 : 20;
-  const double twice_max = 2.0 * static_cast<double>(a > b ? a : b);
-  const double unit = static_cast<double>(1 << p->left);
-  return BelowOne(static_cast<double>(a) / twice_max, &p->a) &&
-         BelowOne(static_cast<double>(b) / twice_max, &p->b) &&
-         BelowOne(twice_max / (unit * static_cast<double>(op.out().scale())), &p->out);
+  const auto side = [](const TensorView& t) { return AddSide{t.scale(), t.zero_point}; };
+  return MakeQuantisedAdd(side(op.in(0)), side(op.in(1)), side(op.out()),
+                          op.out().type == DType::INT16 ? 15 : 20, p);
 }
 
 const fb::ElementwiseOptions& Options(const OpView& op) {
@@ -107,7 +86,7 @@ Status Check(const OpView& op) {
   OCTET_RETURN_IF_ERROR(CheckQuantised(op.in(1), "input 1"));
   OCTET_RETURN_IF_ERROR(CheckQuantised(op.out(), "output"));
   if (type == DType::INT16 && Options(op).pot_scale()) {
-    PotParams p;
+    PotAddParams p;
     if (!MakePot(op, &p)) {
       return Fail(OCTET_UNSUPPORTED,
                   "power-of-two scales %g and %g do not shift right to the output's %g",
@@ -128,14 +107,17 @@ Status Check(const OpView& op) {
 template <bool kSubtract>
 void Bind(const OpView& op, IsaSet isa, Binding* binding) {
   const DType type = op.out().type;
-  if (type == DType::INT8) {
-    const BinaryKernel& row = FirstRow(Qs8AddTable(), isa);
+  if (type == DType::INT8 || type == DType::INT16) {
+    const bool pot = type == DType::INT16 && Options(op).pot_scale();
+    const BinaryKernel& row = FirstRow(type == DType::INT8 ? Qs8AddTable()
+                                       : pot               ? Qs16PotAddTable()
+                                                           : Qs16AddTable(),
+                                       isa);
     BindBinary(op, row.name, binding);
     binding->row = &row;
   } else {
     BindBinary(op,
-               type == DType::INT16   ? "qs16_add__ref"
-               : type == DType::INT32 ? "s32_add__ref"
+               type == DType::INT32   ? "s32_add__ref"
                : type == DType::INT64 ? "s64_add__ref"
                                       : "f32_add__ref",
                binding);
@@ -160,18 +142,15 @@ void Init(const OpView& op, const Binding& binding, void* memory) {
   if (type == DType::FLOAT32) {
     return InitPlain<float, Plain>(op, Options(op).act_min_f(), Options(op).act_max_f(), params);
   }
+  InitBinary(op, static_cast<const BinaryKernel*>(binding.row)->run, params);
   if (type == DType::INT16 && Options(op).pot_scale()) {
-    InitBinary(op, BinaryLoop<int16_t, int16_t, PotParams, PotAdd>, params);
-    PotParams* p = KernelParams<PotParams>(params);
+    PotAddParams* p = KernelParams<PotAddParams>(params);
     MakePot(op, p);
     p->low = low;
     p->high = high;
     p->subtract = kSubtract;
     return;
   }
-  const BinaryFn fn =
-      type == DType::INT8 ? static_cast<const BinaryKernel*>(binding.row)->run : Qs16AddRef;
-  InitBinary(op, fn, params);
   AddParams* p = KernelParams<AddParams>(params);
   MakeQuantised(op, p);
   p->low = low;
@@ -181,6 +160,18 @@ void Init(const OpView& op, const Binding& binding, void* memory) {
 }
 
 }  // namespace
+
+bool MakeQuantisedAdd(AddSide a, AddSide b, AddSide out, int32_t left, AddParams* p) {
+  p->a_zero = a.zero_point;
+  p->b_zero = b.zero_point;
+  p->out_zero = out.zero_point;
+  p->left = left;
+  const double twice_max = 2.0 * static_cast<double>(a.scale > b.scale ? a.scale : b.scale);
+  const double unit = static_cast<double>(1 << left);
+  return BelowOne(static_cast<double>(a.scale) / twice_max, &p->a) &&
+         BelowOne(static_cast<double>(b.scale) / twice_max, &p->b) &&
+         BelowOne(twice_max / (unit * static_cast<double>(out.scale)), &p->out);
+}
 
 extern const OpDef kADDOp = {Check, Bind<false>, Init<false>, nullptr, BinaryRows, BinaryInPlace};
 extern const OpDef kSUBOp = {Check, Bind<true>, Init<true>, nullptr, BinaryRows, BinaryInPlace};

@@ -4,6 +4,7 @@
 
 #include "kernels/common/fixed_point.h"
 #include "kernels/common/requant.h"
+#include "kernels/wide_binary/wide_binary.h"
 #include "src/ops/binary.h"
 
 namespace octet {
@@ -59,12 +60,8 @@ struct Quantised {
 struct Truncating {
   template <class T>
   static T Apply(T a, T b, const PlainParams<T>& p) {
-    if constexpr (std::is_integral_v<T>) {
-      if (a == std::numeric_limits<T>::min() && b == -1) return p.high;
-      return Clamp(static_cast<T>(a / b), p.low, p.high);
-    } else {
-      return Clamp(a / b, p.low, p.high);
-    }
+    if (a == std::numeric_limits<T>::min() && b == -1) return p.high;
+    return Clamp(static_cast<T>(a / b), p.low, p.high);
   }
 };
 
@@ -123,13 +120,16 @@ Status CheckFloorDiv(const OpView& op) {
 }
 
 template <class F>
-void Bind(const OpView& op, IsaSet, Binding* binding) {
-  const bool floor = std::is_same_v<F, Floor>;
+void Bind(const OpView& op, IsaSet isa, Binding* binding) {
+  constexpr bool floor = std::is_same_v<F, Floor>;
   switch (op.out().type) {
     case DType::INT8:
       return BindBinary(op, "qs8_div__ref", binding);
     case DType::FLOAT32:
-      return BindBinary(op, floor ? "f32_floor_div__ref" : "f32_div__ref", binding);
+      binding->row = floor ? nullptr : &FirstRow(F32DivTable(), isa);
+      return BindBinary(
+          op, floor ? "f32_floor_div__ref" : static_cast<const BinaryKernel*>(binding->row)->name,
+          binding);
     case DType::INT32:
       BindBinary(op, floor ? "s32_floor_div__ref" : "s32_div__ref", binding);
       binding->run = RunInteger<int32_t>;
@@ -148,7 +148,7 @@ void InitPlain(const OpView& op, T low, T high, BinaryParams* params) {
 }
 
 template <class F>
-void Init(const OpView& op, const Binding&, void* memory) {
+void Init(const OpView& op, const Binding& binding, void* memory) {
   BinaryParams* params = static_cast<BinaryParams*>(memory);
   const IntClamp clamp = OutputClamp(Options(op), op.out().type);
   const int32_t low = static_cast<int32_t>(clamp.low), high = static_cast<int32_t>(clamp.high);
@@ -158,7 +158,12 @@ void Init(const OpView& op, const Binding&, void* memory) {
     case DType::INT64:
       return InitPlain<F, int64_t>(op, clamp.low, clamp.high, params);
     case DType::FLOAT32:
-      return InitPlain<F, float>(op, Options(op).act_min_f(), Options(op).act_max_f(), params);
+      if constexpr (std::is_same_v<F, Floor>) {
+        return InitPlain<F, float>(op, Options(op).act_min_f(), Options(op).act_max_f(), params);
+      }
+      InitBinary(op, static_cast<const BinaryKernel*>(binding.row)->run, params);
+      *KernelParams<F32DivParams>(params) = {Options(op).act_min_f(), Options(op).act_max_f()};
+      return;
     default:
       break;
   }

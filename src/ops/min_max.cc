@@ -1,5 +1,6 @@
 // MAXIMUM and MINIMUM. Quantised tensors have one scale and zero point in common; like the
 // reference, which does not look at them, this compares the stored values.
+#include "kernels/wide_binary/wide_binary.h"
 #include "kernels/x8_minmax/x8_minmax.h"
 #include "src/ops/binary.h"
 
@@ -34,14 +35,15 @@ Status Check(const OpView& op) {
 template <bool kMax>
 void Bind(const OpView& op, IsaSet isa, Binding* binding) {
   const DType type = op.out().type;
-  if (type == DType::INT8) {
-    const BinaryKernel& row = FirstRow(kMax ? S8MaxTable() : S8MinTable(), isa);
+  if (type == DType::INT8 || type == DType::INT16) {
+    const BinaryKernel& row = FirstRow(type == DType::INT8 ? (kMax ? S8MaxTable() : S8MinTable())
+                                                           : (kMax ? S16MaxTable() : S16MinTable()),
+                                       isa);
     BindBinary(op, row.name, binding);
     binding->row = &row;
   } else {
     BindBinary(op,
                type == DType::UINT8   ? "u8_minmax__ref"
-               : type == DType::INT16 ? "s16_minmax__ref"
                : type == DType::INT32 ? "s32_minmax__ref"
                : type == DType::INT64 ? "s64_minmax__ref"
                                       : "f32_minmax__ref",
@@ -54,11 +56,10 @@ BinaryFn Function(DType type, const Binding& binding) {
   using F = std::conditional_t<kMax, Larger, Smaller>;
   switch (type) {
     case DType::INT8:
+    case DType::INT16:
       return static_cast<const BinaryKernel*>(binding.row)->run;
     case DType::UINT8:
       return BinaryLoop<uint8_t, uint8_t, NoParams, F>;
-    case DType::INT16:
-      return BinaryLoop<int16_t, int16_t, NoParams, F>;
     case DType::INT32:
       return BinaryLoop<int32_t, int32_t, NoParams, F>;
     case DType::INT64:

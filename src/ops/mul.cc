@@ -1,5 +1,6 @@
 // MUL.
 #include "kernels/qs8_mul/qs8_mul.h"
+#include "kernels/wide_binary/wide_binary.h"
 #include "src/ops/binary.h"
 #include "src/ops/wrap.h"
 
@@ -49,14 +50,13 @@ Status Check(const OpView& op) {
 
 void Bind(const OpView& op, IsaSet isa, Binding* binding) {
   const DType type = op.out().type;
-  if (type == DType::INT8) {
-    const BinaryKernel& row = FirstRow(Qs8MulTable(), isa);
+  if (type == DType::INT8 || type == DType::INT16) {
+    const BinaryKernel& row = FirstRow(type == DType::INT8 ? Qs8MulTable() : Qs16MulTable(), isa);
     BindBinary(op, row.name, binding);
     binding->row = &row;
   } else {
     BindBinary(op,
-               type == DType::INT16   ? "qs16_mul__ref"
-               : type == DType::INT32 ? "s32_mul__ref"
+               type == DType::INT32   ? "s32_mul__ref"
                : type == DType::INT64 ? "s64_mul__ref"
                                       : "f32_mul__ref",
                binding);
@@ -79,9 +79,7 @@ void Init(const OpView& op, const Binding& binding, void* memory) {
   if (type == DType::FLOAT32) {
     return InitPlain<float>(op, Options(op).act_min_f(), Options(op).act_max_f(), params);
   }
-  InitBinary(op,
-             type == DType::INT8 ? static_cast<const BinaryKernel*>(binding.row)->run : Qs16MulRef,
-             params);
+  InitBinary(op, static_cast<const BinaryKernel*>(binding.row)->run, params);
   MulParams* p = KernelParams<MulParams>(params);
   p->a_zero = op.in(0).zero_point;
   p->b_zero = op.in(1).zero_point;

@@ -121,6 +121,65 @@ TEST(Amx, RunsWhereItPaysFromItsPack) {
   EXPECT_GT(by_avx512, 2);
 }
 
+// No silent slow path: with any vector instruction set, no step of a real model that does
+// multiply-accumulates or makes many elements runs a scalar reference kernel.
+struct Work {
+  std::vector<size_t> elements;  // of each step's outputs
+};
+
+void CountElements(void* context, size_t step, size_t, const octet_tensor_info* info, const void*) {
+  size_t n = 1;
+  for (int32_t i = 0; i < info->rank; ++i) n *= static_cast<size_t>(info->shape[i]);
+  static_cast<Work*>(context)->elements[step] += n;
+}
+
+TEST(ScalarKernels, HaveLittleToDoInModels) {
+#if !defined(__x86_64__)
+  GTEST_SKIP() << "promised of x86 only";
+#endif
+  constexpr size_t kMany = 4096;
+  std::error_code error;
+  size_t models = 0;
+  for (const auto& entry : fs::directory_iterator(fs::path(OCTET_TEST_DATA) / "models", error)) {
+    if (!fs::exists(entry.path() / "model.tflite")) continue;
+    ++models;
+    SCOPED_TRACE(entry.path().filename().string());
+    const Bytes source = ReadFile(entry.path() / "model.tflite");
+    Bytes file;
+    ASSERT_EQ(compiler::Convert(source.data(), source.size(), {}, &file, nullptr), OCTET_OK)
+        << octet_last_error();
+    for (const char* isa : IsaNames()) {
+      if (std::string(isa) == "scalar") continue;
+      const Model model(file, isa);
+      ASSERT_NE(model.get(), nullptr);
+      octet_session* session = nullptr;
+      ASSERT_EQ(octet_session_create(model.get(), nullptr, &session), OCTET_OK);
+      Work work{std::vector<size_t>(octet_model_step_count(model.get()), 0)};
+      ASSERT_EQ(octet_session_set_tensor_callback(session, CountElements, &work), OCTET_OK);
+      for (size_t i = 0; i < octet_model_input_count(model.get()); ++i) {
+        void* data = nullptr;
+        size_t bytes = 0;
+        ASSERT_EQ(octet_session_input_data(session, i, &data, &bytes), OCTET_OK);
+        std::memset(data, 1, bytes);
+      }
+      EXPECT_EQ(octet_session_run(session), OCTET_OK) << octet_last_error();
+      for (size_t i = 0; i < work.elements.size(); ++i) {
+        octet_step_info step = {};
+        step.struct_size = sizeof step;
+        ASSERT_EQ(octet_model_step_info(model.get(), i, &step), OCTET_OK);
+        EXPECT_GT(work.elements[i], 0u);
+        const std::string kernel = step.kernel;
+        const bool scalar = kernel.size() > 5 && kernel.compare(kernel.size() - 5, 5, "__ref") == 0;
+        EXPECT_FALSE(scalar && (step.macs > 0 || work.elements[i] >= kMany))
+            << isa << ", step " << i << " (" << step.op << " \"" << step.name << "\"): " << kernel
+            << " makes " << work.elements[i] << " elements";
+      }
+      octet_session_destroy(session);
+    }
+  }
+  if (models == 0) GTEST_SKIP() << "no test data in " << OCTET_TEST_DATA;
+}
+
 // Non-persistent arenas of TensorFlow Lite Micro (x86-64), measured by the owners of the test data;
 // vww_96_int8 must reach the bound of its largest pair of live tensors.
 struct ArenaCase {
