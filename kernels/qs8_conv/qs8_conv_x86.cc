@@ -208,7 +208,9 @@ class Runner {
     const int64_t total = int64_t{run_.row_end - run_.row_begin} * width;
     const int32_t panels = static_cast<int32_t>((total + panel_pixels - 1) / panel_pixels);
     // Rows that lie one behind the other are one long row.
-    const bool contiguous = run_.input.ring == 0 && run_.output.ring == 0 &&
+    const int32_t rows = run_.row_end - run_.row_begin;
+    const bool contiguous = run_.input.contiguous(run_.row_begin, rows) == rows &&
+                            run_.output.contiguous(run_.row_begin, rows) == rows &&
                             run_.input.stride == in_c * static_cast<size_t>(width) &&
                             run_.output.stride == out_c * static_cast<size_t>(width);
     // Where the panel would hold the same bytes, and steps end where pixels do, none is needed.

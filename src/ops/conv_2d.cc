@@ -3,6 +3,7 @@
 // Source: the TensorFlow Lite 8-bit quantization specification and 16x8 specification.
 #include "kernels/qs8_conv/qs8_conv.h"
 #include "src/ops/conv_common.h"
+#include "src/ops/conv_sum.h"
 #include "src/ops/f32_conv.h"
 #include "src/ops/qs16_common.h"
 
@@ -12,6 +13,11 @@ namespace {
 struct Params {
   const QS8ConvKernel* kernel;
   QS8ConvShape shape;
+};
+
+struct SumParams {
+  Params conv;
+  ConvSum sum;
 };
 
 QS8ConvShape MakeShape(const OpView& op) {
@@ -28,7 +34,7 @@ QS8ConvShape MakeShape(const OpView& op) {
   s.groups = in.dims[3] / w.dims[3];
   s.input_zero_point = in.zero_point;
   s.weight_zero_point = w.zero_point;
-  s.output_zero_point = out.zero_point;
+  s.output_zero_point = HasSum(op) ? o.result_zero_point() : out.zero_point;
   const ActRange range = OutputRange(out, o.act_min(), o.act_max());
   s.act_min = range.min, s.act_max = range.max;
   return s;
@@ -55,8 +61,14 @@ QS16ConvShape MakeShape16(const OpView& op) {
 
 bool LegacyU8(const OpView& op) { return op.options<fb::Conv2DOptions>()->legacy_u8(); }
 
+RequantScales Scales(const OpView& op) {
+  RequantScales scales = ProductScales(op, LegacyU8(op));
+  if (HasSum(op)) scales.output = op.options<fb::Conv2DOptions>()->result_scale();
+  return scales;
+}
+
 Status Check(const OpView& op) {
-  OCTET_RETURN_IF_ERROR(CheckCounts(op, 2, 3, 1, 1));
+  OCTET_RETURN_IF_ERROR(CheckCounts(op, 2, 4, 1, 1));
   const TensorView &in = op.in(0), &w = op.in(1), &out = op.out();
   OCTET_RETURN_IF_ERROR(CheckRank(w, "weights", 4, 4));
   OCTET_RETURN_IF_ERROR(
@@ -67,23 +79,35 @@ Status Check(const OpView& op) {
                  "%d input channels, %d in each group, %d output channels: no whole groups",
                  in.dims[3], w.dims[3], w.dims[0]);
   if (IsF32(op)) {
+    OCTET_RETURN_IF_ERROR(CheckCounts(op, 2, 3, 1, 1));
     const fb::Conv2DOptions& o = *op.options<fb::Conv2DOptions>();
     return CheckF32Product(op, w.dims[0], o.act_min_f(), o.act_max_f());
   }
-  OCTET_RETURN_IF_ERROR(CheckQuantisedProduct(op, w.dims[0], 0));
-  return CheckMultipliers(op, ProductScales(op, LegacyU8(op)), w.dims[0]);
+  OCTET_RETURN_IF_ERROR(CheckQuantisedProduct(op, w.dims[0], 0, 4));
+  if (HasSum(op)) OCTET_RETURN_IF_ERROR(CheckConvSum(op));
+  return CheckMultipliers(op, Scales(op), w.dims[0]);
 }
 
-Status Run(const RunContext& c) {
-  const Params& p = *static_cast<const Params*>(c.params);
-  const QS8ConvShape& s = p.shape;
+QS8ConvRun MakeRun(const RunContext& c, const QS8ConvShape& s) {
   QS8ConvRun run;
   run.shape = &s;
   run.pack = c.pack;
   run.weights = c.in<int8_t>(1);
   run.input = {c.in<int8_t>(0), static_cast<size_t>(s.in_w) * s.in_c, c.inputs[0].ring_rows};
   run.output = {c.out<int8_t>(), static_cast<size_t>(s.out_w) * s.out_c, c.outputs[0].ring_rows};
-  RunQS8Conv(*p.kernel, run, c.rows.begin, c.rows.end, c.scratch, c.scratch_stride, c.threads);
+  return run;
+}
+
+Status Run(const RunContext& c) {
+  const Params& p = *static_cast<const Params*>(c.params);
+  RunQS8Conv(*p.kernel, MakeRun(c, p.shape), c.rows.begin, c.rows.end, c.scratch, c.scratch_stride,
+             c.threads);
+  return OCTET_OK;
+}
+
+Status RunSum(const RunContext& c) {
+  const SumParams& p = *static_cast<const SumParams*>(c.params);
+  RunConvSum(p.sum, *p.conv.kernel, MakeRun(c, p.conv.shape), c);
   return OCTET_OK;
 }
 
@@ -97,12 +121,13 @@ void Bind(const OpView& op, IsaSet isa, Binding* b) {
   shape.run_rows = b->step_rows;
   const QS8ConvKernel& kernel = SelectQS8Conv(shape, isa);
   b->kernel = kernel.name;
-  b->run = Run;
+  b->run = HasSum(op) ? RunSum : Run;
   b->row = &kernel;
-  b->params_bytes = sizeof(Params);
+  b->params_bytes = HasSum(op) ? sizeof(SumParams) : sizeof(Params);
   b->pack_layout = kernel.pack_layout;
   b->pack_bytes = kernel.pack_bytes(shape);
   b->scratch_bytes = kernel.scratch_bytes(shape);
+  if (HasSum(op)) b->scratch_bytes = ConvSumScratch(shape, b->scratch_bytes);
 }
 
 void Init(const OpView& op, const Binding& b, void* params) {
@@ -111,6 +136,11 @@ void Init(const OpView& op, const Binding& b, void* params) {
   Params& p = *static_cast<Params*>(params);
   p.kernel = static_cast<const QS8ConvKernel*>(b.row);
   p.shape = MakeShape(op);
+  if (HasSum(op)) {
+    QS8ConvShape bound = p.shape;  // as the scratch was
+    bound.run_rows = b.step_rows;
+    InitConvSum(op, bound, *p.kernel, &static_cast<SumParams*>(params)->sum);
+  }
 }
 
 void Pack(const OpView& op, const Binding&, const void* params, void* pack) {
@@ -122,18 +152,21 @@ void Pack(const OpView& op, const Binding&, const void* params, void* pack) {
   QS8ConvConstants k;
   k.weights = op.in(1).as<int8_t>();
   k.bias = op.input(2) != nullptr ? op.in(2).as<int32_t>() : nullptr;
-  k.scales = ProductScales(op, LegacyU8(op));
+  k.scales = Scales(op);
   p.kernel->pack(p.shape, k, pack);
 }
 
 bool InputRows(const OpView& op, size_t input, RowRange out, RowRange* in) {
   const fb::Conv2DOptions& o = *op.options<fb::Conv2DOptions>();
+  if (input == kSumInput) return op.in(0).dims[0] == 1 && SameRows(op, input, out, in);
   return input == 0 && WindowRows(op.in(0), op.out(), op.in(1).dims[1], o.stride_h(),
                                   o.dilation_h(), o.pad_top(), out, in);
 }
 
+uint32_t InPlace(const OpView& op) { return HasSum(op) ? 1u << kSumInput : 0; }
+
 }  // namespace
 
-extern const OpDef kCONV_2DOp = {Check, Bind, Init, Pack, InputRows, nullptr};
+extern const OpDef kCONV_2DOp = {Check, Bind, Init, Pack, InputRows, InPlace};
 
 }  // namespace octet

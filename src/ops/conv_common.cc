@@ -11,8 +11,9 @@ ActRange OutputRange(const TensorView& out, int32_t act_min, int32_t act_max) {
   return {std::max(low, act_min), std::min(high, act_max)};
 }
 
-Status CheckQuantisedProduct(const OpView& op, int64_t channels, int32_t weight_axis) {
-  OCTET_RETURN_IF_ERROR(CheckCounts(op, 2, 3, 1, 1));
+Status CheckQuantisedProduct(const OpView& op, int64_t channels, int32_t weight_axis,
+                             size_t max_inputs) {
+  OCTET_RETURN_IF_ERROR(CheckCounts(op, 2, max_inputs, 1, 1));
   const TensorView& in = op.in(0);
   const TensorView& weights = op.in(1);
   const TensorView& out = op.out();

@@ -16,7 +16,8 @@ ActRange OutputRange(const TensorView& out, int32_t act_min, int32_t act_max);
 // Types and quantisation of (data, weights, optional bias) -> output: int8 or int16 activations
 // with int8 weights. `channels` is the number of output channels, `weight_axis` the dimension of
 // the weights along which scales may vary.
-Status CheckQuantisedProduct(const OpView& op, int64_t channels, int32_t weight_axis);
+Status CheckQuantisedProduct(const OpView& op, int64_t channels, int32_t weight_axis,
+                             size_t max_inputs = 3);
 
 // The scales of such an operator. `float_product`: as in RequantScales.
 RequantScales ProductScales(const OpView& op, bool float_product);
@@ -47,9 +48,16 @@ inline size_t ChunkGrain(size_t items, uint64_t macs, size_t threads) {
   return items > chunks ? items / static_cast<size_t>(chunks) : 1;
 }
 
+// What to do for a slice of rows or channels instead of only running the kernel.
+struct ConvSlice {
+  void (*run)(const void* context, const QS8ConvKernel& kernel, const QS8ConvRun& slice);
+  const void* context;
+};
+
 // Runs rows [row_begin, row_end) of all channels, split over threads; `whole` has everything but
 // ranges and scratch.
 void RunQS8Conv(const QS8ConvKernel& kernel, const QS8ConvRun& whole, int32_t row_begin,
-                int32_t row_end, uint8_t* scratch, size_t scratch_stride, const Threads& threads);
+                int32_t row_end, uint8_t* scratch, size_t scratch_stride, const Threads& threads,
+                const ConvSlice* slice = nullptr);
 
 }  // namespace octet

@@ -4,14 +4,20 @@
 namespace octet {
 
 void RunQS8Conv(const QS8ConvKernel& kernel, const QS8ConvRun& whole, int32_t row_begin,
-                int32_t row_end, uint8_t* scratch, size_t scratch_stride, const Threads& threads) {
+                int32_t row_end, uint8_t* scratch, size_t scratch_stride, const Threads& threads,
+                const ConvSlice* slice) {
   const QS8ConvShape& s = *whole.shape;
   const size_t rows = static_cast<size_t>(row_end - row_begin);
   const uint64_t macs = static_cast<uint64_t>(rows) * static_cast<uint64_t>(s.out_w) *
                         static_cast<uint64_t>(s.out_c) * static_cast<uint64_t>(s.kernel_h) *
                         static_cast<uint64_t>(s.kernel_w) * static_cast<uint64_t>(s.group_in_c());
   // Captured by value: a helper fetches all of it at once from the leader's cache.
+  const ConvSlice how = slice != nullptr ? *slice : ConvSlice{nullptr, nullptr};
+  const QS8ConvKernel* const the_kernel = &kernel;
   const auto run_kernel = kernel.run;
+  const auto run_slice = [=](const QS8ConvRun& run) {
+    how.run != nullptr ? how.run(how.context, *the_kernel, run) : run_kernel(run);
+  };
   const int32_t out_c = s.out_c;
   Threads used = threads;
   if (macs < kMinMacsToSplit) used.count = 1;
@@ -24,7 +30,7 @@ void RunQS8Conv(const QS8ConvKernel& kernel, const QS8ConvRun& whole, int32_t ro
       run.channel_begin = 0;
       run.channel_end = out_c;
       run.scratch = scratch + i * scratch_stride;
-      run_kernel(run);
+      run_slice(run);
     });
     return;
   }
@@ -38,7 +44,7 @@ void RunQS8Conv(const QS8ConvKernel& kernel, const QS8ConvRun& whole, int32_t ro
                 run.channel_begin = static_cast<int32_t>(begin * block);
                 run.channel_end = static_cast<int32_t>(end == blocks ? out_c : end * block);
                 run.scratch = scratch + i * scratch_stride;
-                run_kernel(run);
+                run_slice(run);
               });
 }
 

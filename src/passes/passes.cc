@@ -72,6 +72,8 @@ void RunPasses(Graph* graph, std::vector<std::string>* log) {
     changes += DeadCodePass(graph, log);
     if (changes == 0) break;
   }
+  // Last: the others know nothing of sums within convolutions.
+  SumPass(graph, log);
   ArgRowsPass(graph, log);
   MapRowsPass(graph, log);
   SinkPass(graph, log);

@@ -26,6 +26,9 @@ int ClampPass(Graph* graph, std::vector<std::string>* log);
 // Turns a PAD by the zero point into the padding of the convolution behind it.
 int PadPass(Graph* graph, std::vector<std::string>* log);
 
+// Moves an ADD into the convolution that computes one of its inputs.
+int SumPass(Graph* graph, std::vector<std::string>* log);
+
 // Lets ARG_MAX and ARG_MIN over the channels of an image keep four dimensions, so that they can run
 // by rows; a RESHAPE, which the planner makes a view, drops the last.
 int ArgRowsPass(Graph* graph, std::vector<std::string>* log);
