@@ -32,12 +32,9 @@ static void Copy(const int8_t* from, size_t n, void* panel) {
   }
 }
 
-// Not needed: packed weights have no zero point.
-static int32_t Sum(const uint8_t*, size_t) { return 0; }
-
 #include "kernels/qs8_conv/qs8_conv_x86_256.inc"
 
-constexpr ConvX86Isa kIsa = {kUnit, kElementBytes, true, Copy, Sum, Compute};
+constexpr ConvX86Isa kIsa = {kUnit, kElementBytes, true, Copy, nullptr, Compute};
 
 }  // namespace
 

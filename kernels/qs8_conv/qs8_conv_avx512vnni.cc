@@ -173,18 +173,9 @@ static void Copy(const int8_t* from, size_t n, void* panel) {
   }
 }
 
-static int32_t Sum(const uint8_t* panel, size_t n) {
-  __m512i sum = _mm512_setzero_si512();
-  for (size_t i = 0; i < n; i += 64) {
-    const size_t left = n - i;
-    const __mmask64 mask = LaneMask(0, left < 64 ? static_cast<int32_t>(left) : 64);
-    sum = _mm512_add_epi64(
-        sum, _mm512_sad_epu8(_mm512_maskz_loadu_epi8(mask, panel + i), _mm512_setzero_si512()));
-  }
-  return static_cast<int32_t>(_mm512_reduce_add_epi64(sum) - static_cast<int64_t>(n) * 128);
-}
+#include "kernels/qs8_conv/qs8_conv_x86_sums.inc"
 
-constexpr ConvX86Isa kIsa = {4, 1, false, Copy, Sum, Compute};
+constexpr ConvX86Isa kIsa = {4, 1, false, Copy, Sums, Compute};
 
 }  // namespace
 

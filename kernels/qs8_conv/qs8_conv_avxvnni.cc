@@ -36,23 +36,10 @@ static void Copy(const int8_t* from, size_t n, void* panel) {
   for (; i < n; ++i) to[i] = static_cast<uint8_t>(static_cast<uint8_t>(from[i]) ^ 0x80);
 }
 
-static int32_t Sum(const uint8_t* panel, size_t n) {
-  __m256i sum = _mm256_setzero_si256();
-  size_t i = 0;
-  for (; i + 32 <= n; i += 32) {
-    const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + i));
-    sum = _mm256_add_epi64(sum, _mm256_sad_epu8(x, _mm256_setzero_si256()));
-  }
-  alignas(32) int64_t parts[4];
-  _mm256_store_si256(reinterpret_cast<__m256i*>(parts), sum);
-  int64_t total = parts[0] + parts[1] + parts[2] + parts[3] - static_cast<int64_t>(n) * 128;
-  for (; i < n; ++i) total += panel[i];
-  return static_cast<int32_t>(total);
-}
-
 #include "kernels/qs8_conv/qs8_conv_x86_256.inc"
+#include "kernels/qs8_conv/qs8_conv_x86_sums.inc"
 
-constexpr ConvX86Isa kIsa = {kUnit, kElementBytes, true, Copy, Sum, Compute};
+constexpr ConvX86Isa kIsa = {kUnit, kElementBytes, true, Copy, Sums, Compute};
 
 }  // namespace
 

@@ -386,14 +386,11 @@ class Runner {
   // -weight_zero_point * sum(x - input_zero_point).
   void Correct(int32_t pixels) {
     const int64_t count = int64_t{s_.kernel_h} * s_.kernel_w * s_.group_in_c();
+    const uint32_t zeros = static_cast<uint32_t>(count * s_.input_zero_point);
+    isa_.sums(job_, static_cast<size_t>(layout_.segment), correction_);
     for (int32_t p = 0; p < pixels; ++p) {
-      uint32_t sum = static_cast<uint32_t>(-count * s_.input_zero_point);
-      for (int32_t i = 0; i < job_.segments; ++i) {
-        sum += static_cast<uint32_t>(
-            isa_.sum(in_[p] + job_.in_offset + segments_[i], static_cast<size_t>(layout_.segment)));
-      }
-      const uint32_t value = 0u - static_cast<uint32_t>(s_.weight_zero_point) * sum;
-      std::memcpy(&correction_[p], &value, sizeof value);
+      const uint32_t sum = static_cast<uint32_t>(correction_[p]) - zeros;
+      correction_[p] = static_cast<int32_t>(0u - static_cast<uint32_t>(s_.weight_zero_point) * sum);
     }
     job_.correction = correction_;
   }

@@ -71,8 +71,9 @@ struct ConvX86Isa {
   bool even_odd;          // a block's lanes are channels 0 2 4 ... 14 1 3 ... 15
   // Copies n elements into the panel. May write up to 64 bytes too far, reads not a byte too much.
   void (*copy)(const int8_t* from, size_t n, void* panel);
-  // The sum of n panel elements, as the signed values they stand for.
-  int32_t (*sum)(const uint8_t* panel, size_t n);
+  // For each of a job's pixels the sum of its window, n elements a segment, as the signed values
+  // that they stand for. Only for kernels whose packed weights may have a zero point.
+  void (*sums)(const ConvX86Job& job, size_t n, int32_t* sums);
   void (*compute)(const ConvX86Job& job);
   // What AMX has different.
   bool signed_bytes = false;    // the panel holds x, not x ^ 0x80

@@ -54,9 +54,17 @@ inline __attribute__((always_inline)) void Turn(const uint8_t* from, ptrdiff_t f
   const auto out = [&](size_t r, size_t c) {
     return to + static_cast<ptrdiff_t>(c) * to_stride + r * E::kElement;
   };
-  for (size_t r = 0; r < whole_rows; r += kSide) {
-    for (size_t c = 0; c < whole_columns; c += kSide) {
-      Tile<E>(in(r, c), from_stride, out(r, c), to_stride);
+  // Blocks of cache lines on both sides: a line is whole before it is left.
+  constexpr size_t kLine = 4 * kSide;
+  for (size_t r0 = 0; r0 < whole_rows; r0 += kLine) {
+    const size_t r1 = whole_rows - r0 < kLine ? whole_rows : r0 + kLine;
+    for (size_t c0 = 0; c0 < whole_columns; c0 += kLine) {
+      const size_t c1 = whole_columns - c0 < kLine ? whole_columns : c0 + kLine;
+      for (size_t c = c0; c < c1; c += kSide) {
+        for (size_t r = r0; r < r1; r += kSide) {
+          Tile<E>(in(r, c), from_stride, out(r, c), to_stride);
+        }
+      }
     }
   }
   if (whole_columns < columns) {
