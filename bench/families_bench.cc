@@ -1,7 +1,6 @@
-// Every kernel of the families that are no convolution, over shapes of real networks: bytes per
-// second of the larger side. Run with --benchmark_filter=family to see one.
-#include <benchmark/benchmark.h>
-
+// Every kernel of the families that are no convolution, over shapes of real networks: bytes of the
+// larger side, beside the bytes that vectors move in the first-level cache. Run with
+// --benchmark_filter=family to see one.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -10,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/harness.h"
 #include "kernels/f32_quantize/f32_quantize.h"
 #include "kernels/qs8_add/qs8_add.h"
 #include "kernels/qs8_avgpool/qs8_avgpool.h"
@@ -21,10 +21,10 @@
 #include "kernels/s8_dot/s8_dot.h"
 #include "kernels/s8_maxpool/s8_maxpool.h"
 #include "kernels/s8_softmax/s8_softmax.h"
+#include "kernels/wide_binary/wide_binary.h"
 #include "kernels/x8_lut/x8_lut.h"
 #include "kernels/x8_minmax/x8_minmax.h"
 #include "kernels/xx_transpose/xx_transpose.h"
-#include "src/cpu/cpu.h"
 
 namespace octet {
 namespace {
@@ -38,18 +38,16 @@ std::vector<int8_t> RandomBytes(size_t n) {
   return x;
 }
 
-// Registers name/shape; `body` runs the kernel once and returns the bytes that count.
+// Adds name/shape; `body` runs the kernel once and returns the bytes that count.
 template <class F>
-void Register(const char* name, const std::string& shape, F body) {
-  benchmark::RegisterBenchmark((std::string(name) + "/" + shape).c_str(),
-                               [body](State& state) mutable {
-                                 int64_t bytes = 0;
-                                 for (auto _ : state) {
-                                   bytes += static_cast<int64_t>(body());
-                                   benchmark::ClobberMemory();
-                                 }
-                                 state.SetBytesProcessed(bytes);
-                               });
+void Add(Isa isa, const char* name, const std::string& shape, F body) {
+  Register(std::string(name) + "/" + shape, [isa, body](State& state) mutable {
+    const double bytes = static_cast<double>(body());
+    Measure(state, {isa, 0, bytes}, [&] {
+      body();
+      benchmark::ClobberMemory();
+    });
+  });
 }
 
 template <class Row, class F>
@@ -64,13 +62,26 @@ template <class Params>
 void Binary(Span<const BinaryKernel> table, const Params& p) {
   ForEachRow(table, [&](const BinaryKernel& row) {
     for (size_t n : {size_t{56 * 56 * 24}, size_t{7 * 7 * 160}}) {
-      Register(row.name, std::to_string(n),
-               [row, p, n, a = RandomBytes(n), b = RandomBytes(n),
-                out = std::vector<int8_t>(n)]() mutable {
-                 row.run(n, a.data(), 1, b.data(), 1, out.data(), &p);
-                 return n;
-               });
+      Add(row.isa, row.name, std::to_string(n),
+          [row, p, n, a = RandomBytes(n), b = RandomBytes(n),
+           out = std::vector<int8_t>(n)]() mutable {
+            row.run(n, a.data(), 1, b.data(), 1, out.data(), &p);
+            return n;
+          });
     }
+  });
+}
+
+template <class T, class Params>
+void WideBinary(Span<const BinaryKernel> table, const Params& p) {
+  ForEachRow(table, [&](const BinaryKernel& row) {
+    const size_t n = 7 * 7 * 160;
+    Add(row.isa, row.name, std::to_string(n),
+        [row, p, n, a = std::vector<T>(n, T{77}), b = std::vector<T>(n, T{55}),
+         out = std::vector<T>(n)]() mutable {
+          row.run(n, a.data(), 1, b.data(), 1, out.data(), &p);
+          return n * sizeof(T);
+        });
   });
 }
 
@@ -95,6 +106,11 @@ void RegisterBinary() {
   prelu.low = -128, prelu.high = 127;
   Binary(Qs8PreluTable(), prelu);
   Binary(S8MaxTable(), 0);
+  WideBinary<int16_t>(Qs16MulTable(), mul);
+  add.left = 15;
+  add.out = QuantizeMultiplier(2 * 0.81 / (1 << 15));
+  WideBinary<int16_t>(Qs16AddTable(), add);
+  WideBinary<float>(F32DivTable(), F32DivParams{-3e38f, 3e38f});
 }
 
 void RegisterUnary() {
@@ -103,23 +119,23 @@ void RegisterUnary() {
     for (bool flip : {false, true}) {
       std::vector<int8_t> table = RandomBytes(256);
       for (size_t i = 0; flip && i < 256; ++i) table[i] = static_cast<int8_t>(i ^ 0x80);
-      Register(row.name, flip ? "224x224x3 uint8 to int8" : "224x224x3",
-               [row, n, table, in = RandomBytes(n), out = std::vector<uint8_t>(n)]() mutable {
-                 row.run(reinterpret_cast<const uint8_t*>(in.data()), n,
-                         reinterpret_cast<const uint8_t*>(table.data()), out.data());
-                 return n;
-               });
+      Add(row.isa, row.name, flip ? "224x224x3 uint8 to int8" : "224x224x3",
+          [row, n, table, in = RandomBytes(n), out = std::vector<uint8_t>(n)]() mutable {
+            row.run(reinterpret_cast<const uint8_t*>(in.data()), n,
+                    reinterpret_cast<const uint8_t*>(table.data()), out.data());
+            return n;
+          });
     }
   });
   ForEachRow(F32QuantizeTable(), [&](const F32QuantizeKernel& row) {
     std::vector<float> real(n);
     for (size_t i = 0; i < n; ++i) real[i] = 0.01f * static_cast<float>(i % 999);
     const F32QuantizeParams p = {0.0213f, -3};
-    Register(row.name, "224x224x3", [=, out = std::vector<int8_t>(n)]() mutable {
+    Add(row.isa, row.name, "224x224x3", [=, out = std::vector<int8_t>(n)]() mutable {
       row.quantize(n, real.data(), out.data(), &p);
       return 4 * n;
     });
-    Register(row.dequantize_name, "224x224x3", [=, in = RandomBytes(n)]() mutable {
+    Add(row.isa, row.dequantize_name, "224x224x3", [=, in = RandomBytes(n)]() mutable {
       row.dequantize(n, in.data(), real.data(), &p);
       return 4 * n;
     });
@@ -132,8 +148,7 @@ void RegisterWindows() {
   const auto pool = [&](const auto& row, const char* name) {
     PoolShape global = s;
     global.in_w = global.filter_w = 7, global.channels = 1280;
-    Register(
-        row.name, std::string(name) + " 7x7x1280",
+    Add(row.isa, row.name, std::string(name) + " 7x7x1280",
         [row, global, in = RandomBytes(7 * 7 * 1280), out = std::vector<int8_t>(1280)]() mutable {
           row.run(global, {in.data(), 7 * 1280, 0}, 0, 7, out.data());
           return in.size();
@@ -141,8 +156,7 @@ void RegisterWindows() {
     PoolShape small = s;
     small.in_w = 56, small.out_w = 28, small.filter_w = 3, small.stride_w = 2;
     small.channels = 64;
-    Register(
-        row.name, std::string(name) + " 3x3 stride 2 row of 56x64",
+    Add(row.isa, row.name, std::string(name) + " 3x3 stride 2 row of 56x64",
         [row, small, in = RandomBytes(3 * 57 * 64), out = std::vector<int8_t>(28 * 64)]() mutable {
           row.run(small, {in.data(), 56 * 64, 0}, 0, 3, out.data());
           return size_t{3 * 56 * 64};
@@ -154,11 +168,11 @@ void RegisterWindows() {
     QS8MeanParams p;
     p.rows = 49, p.stride = 1280;
     p.multiplier = QuantizeMultiplier(1.1 / 49);
-    Register(row.name, "7x7x1280",
-             [row, p, in = RandomBytes(49 * 1280), out = std::vector<int8_t>(1280)]() mutable {
-               row.run(p, in.data(), 1280, out.data());
-               return in.size();
-             });
+    Add(row.isa, row.name, "7x7x1280",
+        [row, p, in = RandomBytes(49 * 1280), out = std::vector<int8_t>(1280)]() mutable {
+          row.run(p, in.data(), 1280, out.data());
+          return in.size();
+        });
   });
 }
 
@@ -171,46 +185,44 @@ void RegisterVectors() {
     }
     for (const auto& [vectors, depth] : {std::pair<size_t, size_t>{1, 1001}, {1000, 12}}) {
       const size_t n = vectors * depth;
-      Register(row.name, std::to_string(vectors) + "x" + std::to_string(depth),
-               [row, exp, n, v = vectors, d = depth, in = RandomBytes(n),
-                out = std::vector<int8_t>(n)]() mutable {
-                 row.run(exp.data(), d, in.data(), v, out.data());
-                 return n;
-               });
+      Add(row.isa, row.name, std::to_string(vectors) + "x" + std::to_string(depth),
+          [row, exp, n, v = vectors, d = depth, in = RandomBytes(n),
+           out = std::vector<int8_t>(n)]() mutable {
+            row.run(exp.data(), d, in.data(), v, out.data());
+            return n;
+          });
     }
   });
   ForEachRow(S8ArgTable(), [&](const S8ArgKernel& row) {
-    Register(row.name, "513x21 rows",
-             [row, in = RandomBytes(513 * 21), out = std::vector<int32_t>(513)]() mutable {
-               row.rows(ArgKind::kMax, in.data(), 21, 513, out.data());
-               return in.size();
-             });
-    Register(row.name, "2304x17 columns",
-             [row, in = RandomBytes(2304 * 17), out = std::vector<int32_t>(17)]() mutable {
-               row.columns(ArgKind::kMax, in.data(), 2304, 17, 17, out.data());
-               return in.size();
-             });
+    Add(row.isa, row.name, "513x21 rows",
+        [row, in = RandomBytes(513 * 21), out = std::vector<int32_t>(513)]() mutable {
+          row.rows(ArgKind::kMax, in.data(), 21, 513, out.data());
+          return in.size();
+        });
+    Add(row.isa, row.name, "2304x17 columns",
+        [row, in = RandomBytes(2304 * 17), out = std::vector<int32_t>(17)]() mutable {
+          row.columns(ArgKind::kMax, in.data(), 2304, 17, 17, out.data());
+          return in.size();
+        });
   });
   ForEachRow(S8DotTable(), [&](const S8DotKernel& row) {
     const size_t k = 512, n = 64;
-    Register(
-        row.name, "rows 512x64",
+    Add(row.isa, row.name, "rows 512x64",
         [=, x = RandomBytes(k), w = RandomBytes(k * n), acc = std::vector<int32_t>(n)]() mutable {
           row.rows({x.data(), 1, 3, 0, w.data(), k, k, n}, acc.data());
           return k * n;
         });
-    Register(
-        row.name, "columns 512x64",
+    Add(row.isa, row.name, "columns 512x64",
         [=, x = RandomBytes(k), w = RandomBytes(k * n), acc = std::vector<int32_t>(n)]() mutable {
           row.columns({x.data(), 1, 3, 0, w.data(), n, k, n}, acc.data());
           return k * n;
         });
-    Register(row.name, "int16 rows 512x64",
-             [=, x = std::vector<int16_t>(k, 12345), w = RandomBytes(k * n),
-              acc = std::vector<int64_t>(n)]() mutable {
-               row.rows16({x.data(), 1, 0, 0, w.data(), k, k, n}, acc.data());
-               return k * n;
-             });
+    Add(row.isa, row.name, "int16 rows 512x64",
+        [=, x = std::vector<int16_t>(k, 12345), w = RandomBytes(k * n),
+         acc = std::vector<int64_t>(n)]() mutable {
+          row.rows16({x.data(), 1, 0, 0, w.data(), k, k, n}, acc.data());
+          return k * n;
+        });
   });
 }
 
@@ -228,31 +240,31 @@ void RegisterResize() {
     const size_t element = row.kind == ResizeBilinearKind::kF32   ? 4
                            : row.kind == ResizeBilinearKind::kS16 ? 2
                                                                   : 1;
-    Register(row.name, "65 to 513 columns of 21",
-             [=, above = std::vector<float>(in_w * channels),
-              below = std::vector<float>(in_w * channels),
-              out = std::vector<float>(width * channels)]() mutable {
-               row.run({above.data(),
-                        below.data(),
-                        {300, 0.3f},
-                        columns.data(),
-                        width,
-                        channels,
-                        out.data()});
-               return width * channels * element;
-             });
+    Add(row.isa, row.name, "65 to 513 columns of 21",
+        [=, above = std::vector<float>(in_w * channels),
+         below = std::vector<float>(in_w * channels),
+         out = std::vector<float>(width * channels)]() mutable {
+          row.run({above.data(),
+                   below.data(),
+                   {300, 0.3f},
+                   columns.data(),
+                   width,
+                   channels,
+                   out.data()});
+          return width * channels * element;
+        });
   });
 }
 
 void RegisterTranspose() {
   ForEachRow(XxTransposeTable(), [&](const XxTransposeKernel& row) {
     const size_t side = 256, n = side * side * row.element;
-    Register(row.name, "256x256",
-             [=, in = std::vector<uint8_t>(n), out = std::vector<uint8_t>(n)]() mutable {
-               const ptrdiff_t stride = static_cast<ptrdiff_t>(side * row.element);
-               row.run(in.data(), stride, out.data(), stride, side, side);
-               return n;
-             });
+    Add(row.isa, row.name, "256x256",
+        [=, in = std::vector<uint8_t>(n), out = std::vector<uint8_t>(n)]() mutable {
+          const ptrdiff_t stride = static_cast<ptrdiff_t>(side * row.element);
+          row.run(in.data(), stride, out.data(), stride, side, side);
+          return n;
+        });
   });
 }
 
@@ -266,8 +278,5 @@ int main(int argc, char** argv) {
   octet::RegisterVectors();
   octet::RegisterResize();
   octet::RegisterTranspose();
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
+  return octet::RunBenchmarks(argc, argv);
 }

@@ -61,13 +61,43 @@ __attribute__((target("avx512f,avx512vnni"))) void Avx512Vnni() {
   }
 }
 #undef OCTET_TWELVE
+
+constexpr int kMoves = 300;
+constexpr size_t kMoved = 8192;
+alignas(64) uint8_t source[kMoved], target[kMoved];
+
+__attribute__((target("avx2"))) void Move256() {
+  for (int i = 0; i < kMoves; ++i) {
+    for (size_t at = 0; at < kMoved; at += 128) {
+      for (size_t k = at; k < at + 128; k += 32) {
+        _mm256_store_si256(reinterpret_cast<__m256i*>(target + k),
+                           _mm256_load_si256(reinterpret_cast<const __m256i*>(source + k)));
+      }
+    }
+    __asm__ volatile("" : : : "memory");
+  }
+}
+
+__attribute__((target("avx512f"))) void Move512() {
+  for (int i = 0; i < kMoves; ++i) {
+    for (size_t at = 0; at < kMoved; at += 256) {
+      for (size_t k = at; k < at + 256; k += 64) {
+        _mm512_store_si512(target + k, _mm512_load_si512(source + k));
+      }
+    }
+    __asm__ volatile("" : : : "memory");
+  }
+}
 #endif
 
-double Rate(void (*loop)(), double macs_an_instruction) {
+double Seconds(void (*loop)()) {
   const auto begin = std::chrono::steady_clock::now();
   loop();
-  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
-  return kLoops * kChains * macs_an_instruction / time.count();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+double Rate(void (*loop)(), double macs_an_instruction) {
+  return kLoops * kChains * macs_an_instruction / Seconds(loop);
 }
 
 }  // namespace
@@ -81,6 +111,20 @@ double PeakMacs(Isa isa) {
       return Rate(AvxVnni, 32);
     case Isa::kAvx512Vnni:
       return Rate(Avx512Vnni, 64);
+#endif
+    default:
+      return 0;
+  }
+}
+
+double PeakBytes(Isa isa) {
+  switch (isa) {
+#ifdef OCTET_ARCH_X86
+    case Isa::kAvx2:
+    case Isa::kAvxVnni:
+      return kMoves * kMoved / Seconds(Move256);
+    case Isa::kAvx512Vnni:
+      return kMoves * kMoved / Seconds(Move512);
 #endif
     default:
       return 0;

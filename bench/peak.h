@@ -11,4 +11,8 @@ namespace octet {
 // millisecond: call it often and keep the largest.
 double PeakMacs(Isa isa);
 
+// Bytes a second that vectors of the instruction set move from one buffer of the first-level cache
+// to another; 0 where this is not known.
+double PeakBytes(Isa isa);
+
 }  // namespace octet

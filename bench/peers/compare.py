@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Whole models: Octet beside TFLite + XNNPACK, in turns, in one run.
+"""Whole models: Octet beside TFLite + XNNPACK and ONNX Runtime, in turns, in one run.
 
     ./dev peers                             every model, every class this CPU has, 1 and 2 threads
     bench/peers/compare.py --models DIR --filter mobilenet --classes avx2,full --threads 1
 
 Makes its own virtual environment under build/ (packages from PyPI: requirements.txt). In every class
-both sides are held to the same instruction sets. Both share a process and take turns of 60 ms;
+TFLite and Octet are held to the same instruction sets; ONNX Runtime, which takes all that the CPU has,
+runs in the class "full" only, with the same layers as ONNX (onnx_model.py). They share a process and
+take turns of 60 ms;
 a time is the best of a turn, the median over the turns; a ratio is theirs / ours, the median over the
 pairs of neighbouring turns. Times are of the run alone, called directly, with the inputs of the model's
 first test case copied in before each.
@@ -124,7 +126,7 @@ def exactness(r, name):
 
 
 HEADER = (f"{'model':34} {'TFLite us':>10} {'Octet us':>10} {'ratio':>6} {'(low-high)':>13} "
-          f"{'exact T/O':>9} {'TFLite init':>11} {'Octet':>8}")
+          f"{'exact T/O':>9} {'TFLite init':>11} {'Octet':>8} {'ORT us':>10} {'ratio':>6} exact")
 
 
 def print_row(r):
@@ -134,7 +136,9 @@ def print_row(r):
     spread = f"({r['ratio_low']:.2f}-{r['ratio_high']:.2f})"
     exact = f"{exactness(r, 'tflite')}/{exactness(r, 'octet')}"
     print(f"{r['model']:34} {r['tflite_us']:10.1f} {r['octet_us']:10.1f} {r['ratio']:6.2f} {spread:>13} "
-          f"{exact:>9} {r['tflite_init_us']:11.0f} {r['octet_init_us']:8.0f}", flush=True)
+          f"{exact:>9} {r['tflite_init_us']:11.0f} {r['octet_init_us']:8.0f}"
+          + (f" {r['onnx_us']:10.1f} {r['onnx_ratio']:6.2f} {exactness(r, 'onnx')}"
+             if "onnx_ratio" in r else ""), flush=True)
 
 
 def main():
@@ -185,7 +189,9 @@ def main():
                 if row["threads"] == threads:
                     print_row(row)
             ratios = [r["ratio"] for r in rows if r["threads"] == threads and "ratio" in r]
-            print(f"{'geometric mean':34} {'':10} {'':10} {geometric_mean(ratios):6.2f}", flush=True)
+            onnx = [r["onnx_ratio"] for r in rows if r["threads"] == threads and "onnx_ratio" in r]
+            print(f"{'geometric mean':34} {'':10} {'':10} {geometric_mean(ratios):6.2f}"
+                  + (f" {'':53} {geometric_mean(onnx):6.2f}" if onnx else ""), flush=True)
         results += rows
         with open(options.json, "w") as f:
             json.dump({"xnnpack_kernels": kernels, "results": results}, f, indent=1)

@@ -1,9 +1,11 @@
-"""One class of instruction sets: every model with TFLite + XNNPACK and Octet in turns.
+"""One class of instruction sets: every model with TFLite + XNNPACK, Octet and, in the class that has
+everything (ONNX Runtime cannot be held to less), ONNX Runtime in turns.
 
 compare.py starts this in the virtual environment. Reads a job (JSON) from standard input and writes
 one JSON object a model to standard output.
 """
 import ctypes
+import functools
 import glob
 import json
 import os
@@ -15,6 +17,8 @@ import numpy as np
 import ai_edge_litert
 from ai_edge_litert.interpreter import Interpreter
 
+import onnx_model
+import onnxruntime
 import xnnpack_class
 
 WINDOW_NS = 60_000_000  # how long one runtime's turn lasts
@@ -123,6 +127,43 @@ class Octet:
         self.lib.octet_model_destroy(self.model)
 
 
+class OnnxRuntime:
+    """InferenceSession.run_with_iobinding. Some microseconds of Python are in its times."""
+
+    def __init__(self, path, threads):
+        data, self.signed = onnx_model.convert(path)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        start = time.perf_counter()
+        self.session = onnxruntime.InferenceSession(data, options,
+                                                    providers=["CPUExecutionProvider"])
+        self.init_us = (time.perf_counter() - start) * 1e6
+        self.binding = self.session.io_binding()
+
+    def set_inputs(self, inputs):
+        for i, tensor in enumerate(self.session.get_inputs()):
+            x = np.frombuffer(inputs[i], np.uint8).reshape(tensor.shape)
+            self.binding.bind_cpu_input(tensor.name, np.ascontiguousarray(x ^ 0x80 if self.signed[i]
+                                                                          else x))
+        for tensor in self.session.get_outputs():
+            self.binding.bind_output(tensor.name, "cpu")
+
+    def __call__(self):
+        """Microseconds of one window's calls."""
+        run, binding, clock = self.session.run_with_iobinding, self.binding, time.perf_counter_ns
+        times, start = [], clock()
+        while not times or clock() - start < WINDOW_NS:
+            begin = clock()
+            run(binding)
+            times.append(clock() - begin)
+        return np.array(times) / 1000
+
+    def outputs(self):
+        flip = 0x80 if self.signed[0] else 0
+        return [(out ^ flip).tobytes() for out in self.binding.copy_outputs_to_cpu()]
+
+
 def case_data(folder, sizes):
     """A case's inputs and outputs; pseudo-random inputs where there is none of these sizes."""
     info_path = os.path.join(folder, "info.json")
@@ -164,6 +205,16 @@ def measure(job, model, threads, symbols, library, timer):
     keep = []
     runtimes = {"tflite": tflite, "octet": octet}
     copies = {name: copy_array(r.copies(inputs), keep) for name, r in runtimes.items()}
+    turns = {name: functools.partial(timer, r.function, r.argument, copies[name])
+             for name, r in runtimes.items()}
+    onnx = None
+    if job["isa"] == "":
+        try:
+            onnx = OnnxRuntime(model["tflite"], threads)
+            onnx.set_inputs(inputs)
+            turns["onnx"] = onnx
+        except (onnx_model.Unsupported, TypeError, ValueError, RuntimeError):
+            pass  # a model without a time there
     result = {"model": model["name"], "class": job["class"], "threads": threads,
               "octet_ram_bytes": octet.ram_bytes}
     for name, r in runtimes.items():
@@ -171,23 +222,29 @@ def measure(job, model, threads, symbols, library, timer):
         if expected is not None:
             result[name + "_exact"] = r.outputs() == expected
         timer(r.function, r.argument, copies[name])  # warm
-    best = {name: [] for name in runtimes}
-    median = {name: [] for name in runtimes}
+    if onnx is not None:
+        turns["onnx"]()  # warm
+        if expected is not None:
+            result["onnx_exact"] = onnx.outputs() == expected
+    best = {name: [] for name in turns}
+    median = {name: [] for name in turns}
     for i in range(job["rounds"]):
-        order = list(runtimes) if i % 2 == 0 else list(runtimes)[::-1]
+        order = list(turns) if i % 2 == 0 else list(turns)[::-1]
         for name in order:
-            times = timer(runtimes[name].function, runtimes[name].argument, copies[name])
+            times = turns[name]()
             best[name].append(float(times.min()))
             median[name].append(float(np.median(times)))
-    for name in runtimes:
+    for name in turns:
         result[name + "_us"] = float(np.median(best[name]))
         result[name + "_best_us"] = min(best[name])
         result[name + "_median_us"] = float(np.median(median[name]))
     pairs = [t / o for t, o in zip(best["tflite"], best["octet"])]
     result["ratio"] = float(np.median(pairs))
     result["ratio_low"], result["ratio_high"] = min(pairs), max(pairs)
+    if onnx is not None:
+        result["onnx_ratio"] = float(np.median([t / o for t, o in zip(best["onnx"], best["octet"])]))
     octet.close()
-    del tflite
+    del tflite, turns, onnx
     for _ in range(5 if threads == 1 else 0):
         inits["tflite"].append(TFLite(symbols, model["tflite"], threads).init_us)
         again = Octet(library, model["octet"], threads, job["isa"])
