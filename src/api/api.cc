@@ -318,6 +318,11 @@ octet_status octet_model_step_info(const octet_model* model, size_t step, octet_
                              carver.take<const octet::TensorView*>(model->max_operands));
   octet::Binding binding;
   octet::FindOp(op.view().kind)->bind(op.view(), model->isa, &binding);
+  octet::XnnOp* const xnn = model->ops[s.op()].xnn();
+  if (xnn != nullptr) {
+    binding.kernel = octet::XnnKernelName(*xnn);
+    binding.pack_layout = nullptr;
+  }
   octet_step_info filled = {};
   filled.struct_size = info->struct_size;
   filled.op = octet::OpName(op.view().kind);

@@ -69,8 +69,10 @@ octet_status octet_model_load_file(const char* path, const octet_model_options* 
 
 void octet_model_destroy(octet_model* model) {
   if (model == nullptr) return;
+  const uint32_t ops = model->file->operators()->size();
   if (model->mapped) munmap(const_cast<uint8_t*>(model->data), model->size);
   const octet_allocator allocator = model->allocator;
+  for (uint32_t i = 0; i < ops; ++i) octet::CloseXnn(model->ops[i].xnn());
   allocator.release(allocator.context, model, model->block_bytes);
 }
 

@@ -152,7 +152,13 @@ bool IsaSetByName(const char* name, IsaSet* set) {
   return false;
 }
 
-IsaSet DetectIsa() { return Detect(); }
+IsaSet DetectIsa() {
+  IsaSet set = Detect();
+#if OCTET_WITH_XNNPACK
+  set.xnnpack = true;
+#endif
+  return set;
+}
 
 Status ChooseIsa(const char* cap, IsaSet* set) {
   const char* name = cap;
@@ -165,7 +171,9 @@ Status ChooseIsa(const char* cap, IsaSet* set) {
                 "amx, neon, neondot and neoni8mm",
                 name, cap == nullptr ? " in OCTET_ISA" : "");
   }
-  set->bits = DetectIsa().bits & allowed.bits;
+  *set = DetectIsa();
+  set->bits &= allowed.bits;
+  if (name != nullptr && name[0] != '\0') set->xnnpack = false;
   return OCTET_OK;
 }
 

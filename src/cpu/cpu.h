@@ -23,6 +23,7 @@ enum class Isa : uint32_t {
 // A set of Isa bits.
 struct IsaSet {
   uint32_t bits = 0;
+  bool xnnpack = false;  // float32 operators may be XNNPACK's
   bool has(Isa isa) const { return isa == Isa::kScalar || (bits & static_cast<uint32_t>(isa)); }
 };
 
@@ -33,10 +34,12 @@ const char* IsaName(Isa isa);
 // and AVX-VNNI; false for an unknown name.
 bool IsaSetByName(const char* name, IsaSet* set);
 
-// What this CPU and this build have, asked each time (a few microseconds).
+// What this CPU and this build have, asked each time (a few microseconds); `xnnpack` where the
+// build has it.
 IsaSet DetectIsa();
 
-// DetectIsa() capped by `cap`, or by the environment's OCTET_ISA where cap is null.
+// DetectIsa() capped by `cap`, or by the environment's OCTET_ISA where cap is null. A cap leaves
+// XNNPACK out: Octet's own kernels are what a named instruction set gives.
 Status ChooseIsa(const char* cap, IsaSet* set);
 
 }  // namespace octet

@@ -83,6 +83,45 @@ Status CheckReach(const fb::Model& file, size_t size) {
   return OCTET_OK;
 }
 
+// XNNPACK's operators of a model while it is being loaded; closed unless they are handed over.
+class XnnOps {
+ public:
+  ~XnnOps() {
+    for (size_t i = 0; i < count_; ++i) CloseXnn(ops_[i]);
+  }
+  // `ops` has room for every operator of the file.
+  void Open(const fb::Model& file, const int32_t* step_rows, const octet_allocator& allocator,
+            TensorView* tensors, const TensorView** pointers, XnnOp** ops) {
+    ops_ = ops;
+    count_ = file.operators()->size();
+    for (size_t i = 0; i < count_; ++i) ops_[i] = nullptr;
+    for (size_t i = 0; i < count_; ++i) {
+      const FileOpView op(file, static_cast<int32_t>(i), tensors, pointers);
+      if (step_rows[i] == 0 && !UsesRing(file, static_cast<uint32_t>(i))) {
+        ops_[i] = OpenXnn(op.view(), allocator, &bytes_);
+      }
+    }
+  }
+  XnnOp* op(size_t i) const { return i < count_ ? ops_[i] : nullptr; }
+  size_t bytes() const { return bytes_; }
+  void HandOver() { count_ = 0; }
+
+ private:
+  static bool UsesRing(const fb::Model& file, uint32_t op) {
+    const fb::Operator& o = *file.operators()->Get(op);
+    for (const auto* list : {o.inputs(), o.outputs()}) {
+      for (int32_t t : *list) {
+        if (t >= 0 && file.tensors()->Get(static_cast<uint32_t>(t))->ring_rows() > 0) return true;
+      }
+    }
+    return false;
+  }
+
+  XnnOp** ops_ = nullptr;
+  size_t count_ = 0;
+  size_t bytes_ = 0;
+};
+
 // What a kernel asks for must leave every sum of sizes far from overflow, whatever the shapes.
 Status CheckSizes(const fb::Model& file, IsaSet isa, TensorView* tensors,
                   const TensorView** pointers) {
@@ -105,9 +144,9 @@ Status CheckSizes(const fb::Model& file, IsaSet isa, TensorView* tensors,
 }
 
 // Lays out the model's block. Called with a null base to learn the size, then to fill it.
-size_t Build(const fb::Model& file, const uint8_t* data, IsaSet isa, const size_t* live_top,
-             const int32_t* step_rows, TensorView* tensors, const TensorView** pointers,
-             uint8_t* base) {
+size_t Build(const fb::Model& file, const uint8_t* data, IsaSet isa, const XnnOps& xnn,
+             const size_t* live_top, const int32_t* step_rows, TensorView* tensors,
+             const TensorView** pointers, uint8_t* base) {
   Carver carver(base);
   octet_model* model = carver.take<octet_model>(1);
   const uint32_t count = file.operators()->size();
@@ -124,6 +163,11 @@ size_t Build(const fb::Model& file, const uint8_t* data, IsaSet isa, const size_
     Binding binding;
     binding.step_rows = step_rows[i];
     def.bind(op, isa, &binding);
+    if (xnn.op(i) != nullptr) {
+      binding = Binding();
+      binding.run = RunXnn;
+      binding.params_bytes = sizeof(XnnOp*);
+    }
 
     const size_t operands = op.inputs.size + op.outputs.size;
     Slot* slots = carver.take<Slot>(operands);
@@ -145,7 +189,11 @@ size_t Build(const fb::Model& file, const uint8_t* data, IsaSet isa, const size_
           Slot(MakeSlot(file, data, source.outputs()->Get(static_cast<uint32_t>(j))));
     }
     std::memset(params, 0, binding.params_bytes);
-    if (def.init != nullptr) def.init(op, binding, params);
+    if (XnnOp* const x = xnn.op(i); x != nullptr) {
+      new (params) XnnOp*(x);
+    } else if (def.init != nullptr) {
+      def.init(op, binding, params);
+    }
     if (built_pack != nullptr) {
       std::memset(built_pack, 0, binding.pack_bytes);
       def.pack(op, binding, params, built_pack);
@@ -201,6 +249,7 @@ Status LoadModel(const uint8_t* data, size_t size, bool mapped, const octet_allo
   sizes.take<int32_t>(op_count);
   sizes.take<TensorView>(operands);
   sizes.take<const TensorView*>(operands);
+  sizes.take<XnnOp*>(op_count);
   if (!block.allocate(allocator, sizes.size())) {
     return Fail(OCTET_OUT_OF_MEMORY, "no memory for loading (%zu bytes)", sizes.size());
   }
@@ -209,6 +258,7 @@ Status LoadModel(const uint8_t* data, size_t size, bool mapped, const octet_allo
   int32_t* step_rows = carver.take<int32_t>(op_count);
   TensorView* tensors = carver.take<TensorView>(operands);
   const TensorView** pointers = carver.take<const TensorView*>(operands);
+  XnnOp** xnn_ops = carver.take<XnnOp*>(op_count);
   for (size_t i = 0; i < operands; ++i) new (&tensors[i]) TensorView();
 
   OCTET_RETURN_IF_ERROR(VerifyModel(*file, allocator, tensors, pointers, live_top));
@@ -216,19 +266,23 @@ Status LoadModel(const uint8_t* data, size_t size, bool mapped, const octet_allo
   OCTET_RETURN_IF_ERROR(CheckSizes(*file, isa, tensors, pointers));
 
   FindStepRows(*file, step_rows);
-  const size_t bytes = Build(*file, data, isa, live_top, step_rows, tensors, pointers, nullptr);
-  if (ram_limit != 0 && bytes > ram_limit) {
+  XnnOps xnn;
+  if (isa.xnnpack) xnn.Open(*file, step_rows, allocator, tensors, pointers, xnn_ops);
+  const size_t bytes =
+      Build(*file, data, isa, xnn, live_top, step_rows, tensors, pointers, nullptr);
+  if (ram_limit != 0 && bytes + xnn.bytes() > ram_limit) {
     return Fail(
         OCTET_RAM_LIMIT,
         "the model needs %zu bytes (handles, parameters, packed weights), the limit is %zu; "
         "a file converted with --target for this CPU needs no packed weights",
-        bytes, ram_limit);
+        bytes + xnn.bytes(), ram_limit);
   }
   void* memory = allocator.allocate(allocator.context, bytes, kBlockAlignment);
   if (memory == nullptr) {
     return Fail(OCTET_OUT_OF_MEMORY, "no memory for the model (%zu bytes)", bytes);
   }
-  Build(*file, data, isa, live_top, step_rows, tensors, pointers, static_cast<uint8_t*>(memory));
+  Build(*file, data, isa, xnn, live_top, step_rows, tensors, pointers,
+        static_cast<uint8_t*>(memory));
   octet_model* model = static_cast<octet_model*>(memory);
   model->allocator = allocator;
   model->data = data;
@@ -237,6 +291,8 @@ Status LoadModel(const uint8_t* data, size_t size, bool mapped, const octet_allo
   model->file = file;
   model->isa = isa;
   model->max_operands = operands;
+  model->xnn_bytes = xnn.bytes();
+  xnn.HandOver();
   *out = model;
   return OCTET_OK;
 }
@@ -244,13 +300,15 @@ Status LoadModel(const uint8_t* data, size_t size, bool mapped, const octet_allo
 size_t ArenaBytes(const octet_model& model, size_t threads) {
   size_t bytes = static_cast<size_t>(model.file->arena_bytes());
   const uint32_t count = model.file->operators()->size();
+  bool any_xnn = false;
   for (uint32_t i = 0; i < count; ++i) {
     const BoundOp& op = model.ops[i];
+    any_xnn = any_xnn || op.xnn() != nullptr;
     if (op.scratch_units == 0) continue;
     const size_t end = op.scratch_at(threads) + threads * op.scratch_bytes();
     if (end > bytes) bytes = end;
   }
-  return bytes;
+  return any_xnn ? bytes + kXnnSlackBytes : bytes;
 }
 
 }  // namespace octet

@@ -3,6 +3,7 @@
 
 #include "src/base/memory.h"
 #include "src/ops/op.h"
+#include "src/runtime/xnnpack.h"
 
 namespace octet {
 
@@ -52,6 +53,8 @@ struct BoundOp {
         reinterpret_cast<uintptr_t>(slots + size_t{input_count} + size_t{output_count});
     return reinterpret_cast<const void*>((end + 15) / 16 * 16);
   }
+  // Null: one of Octet's kernels. The parameters of XNNPACK's are the pointer.
+  XnnOp* xnn() const { return run == RunXnn ? *static_cast<XnnOp* const*>(params()) : nullptr; }
 };
 
 // Temporary views of one operator of a file.
@@ -89,6 +92,7 @@ struct octet_model {
   const octet::fb::Model* file;
   octet::IsaSet isa;
   size_t block_bytes;  // of the block that begins with this struct
+  size_t xnn_bytes;    // that XNNPACK has allocated for `ops`
   const octet::BoundOp* ops;
   size_t max_operands;
   uint64_t work;  // of a run, about, in multiply-accumulates

@@ -37,7 +37,7 @@ Status RunConv(const RunContext& c) {
   whole.block_end = F32ConvBlocks(s);
   const size_t rows = static_cast<size_t>(c.rows.end - c.rows.begin);
   Threads used = c.threads;
-  if (MacsOf(s, rows) < kMinMacsToSplit / 4) used.count = 1;
+  if (MacsOf(s, rows) < kMinMacsToSplit) used.count = 1;
   // Rows where there are enough for an even split, else blocks of output channels.
   if (rows >= 4 * used.count || used.count == 1) {
     used.slices(rows, 1, [&](size_t, size_t begin, size_t end) {

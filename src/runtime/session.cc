@@ -114,7 +114,7 @@ Status SessionMemory(const octet_model& model, const octet_session_options& opti
   if (threads > 1024) return Fail(OCTET_INVALID_ARGUMENT, "%zu threads are too many", threads);
   octet_memory m = {};
   m.struct_size = memory->struct_size;
-  m.model_bytes = model.block_bytes;
+  m.model_bytes = model.block_bytes + model.xnn_bytes;
   m.session_bytes = Layout(model, options, nullptr);
   m.arena_bytes = ArenaBytes(model, threads);
   m.total_bytes = m.model_bytes + m.session_bytes + m.arena_bytes;
