@@ -462,6 +462,57 @@ TEST(F32Ops, FunctionsOfOneValue) {
              {8, 1.7320508f, 64, 3}, 1e-6f);
 }
 
+// int8 -> DEQUANTIZE -> float32 FULLY_CONNECTED -> QUANTIZE -> int8, as in models that keep some
+// layers in float.
+TEST(F32Ops, FloatBetweenIntegers) {
+  Graph g;
+  const auto add = [&](DType type, const Dims& dims, float scale, int32_t zero) {
+    GraphTensor t;
+    t.name = "t" + std::to_string(g.tensors.size());
+    t.type = type;
+    t.shape = dims;
+    if (scale > 0) t.scale = {scale};
+    t.zero_point = zero;
+    return g.AddTensor(std::move(t));
+  };
+  const auto emit = [&](OpKind kind, std::vector<int32_t> inputs, int32_t output) {
+    GraphOp op;
+    op.kind = kind;
+    op.name = "op";
+    op.inputs = std::move(inputs);
+    op.outputs = {output};
+    if (kind == OpKind::FULLY_CONNECTED) op.options.Set(fb::FullyConnectedOptionsT{});
+    g.ops.push_back(std::move(op));
+  };
+  const int32_t n = 6;
+  const Values w = RandomValues({n, n}), b = RandomValues({n});
+  const int32_t x = add(DType::INT8, {1, n}, 0.1f, 3), real = add(DType::FLOAT32, {1, n}, 0, 0);
+  const int32_t sum = add(DType::FLOAT32, {1, n}, 0, 0), y = add(DType::INT8, {1, n}, 0.2f, -5);
+  emit(OpKind::DEQUANTIZE, {x}, real);
+  emit(OpKind::FULLY_CONNECTED,
+       {real, g.AddConstant("w", DType::FLOAT32, {n, n}, w.data()),
+        g.AddConstant("b", DType::FLOAT32, {n}, b.data())},
+       sum);
+  emit(OpKind::QUANTIZE, {sum}, y);
+  g.inputs = {x};
+  g.outputs = {y};
+  std::vector<std::string> log;
+  RunPasses(&g, &log);
+  ASSERT_EQ(CheckGraph(g), OCTET_OK) << octet_last_error();
+  std::vector<uint8_t> in(n);
+  for (uint8_t& v : in) v = static_cast<uint8_t>(Draw(-128, 127));
+  std::vector<std::vector<uint8_t>> out;
+  ASSERT_EQ(Evaluate(g, {in}, &out), OCTET_OK) << octet_last_error();
+  for (int32_t i = 0; i < n; ++i) {
+    double total = static_cast<double>(b[i]);
+    for (int32_t k = 0; k < n; ++k) {
+      total += 0.1 * (static_cast<int8_t>(in[k]) - 3) * static_cast<double>(w[i * n + k]);
+    }
+    const double wanted = std::min(std::max(std::round(total / 0.2) - 5, -128.0), 127.0);
+    EXPECT_NEAR(static_cast<int8_t>(out[0][static_cast<size_t>(i)]), wanted, 1);
+  }
+}
+
 // No float leads to undefined behaviour, and not-a-number is not hidden.
 TEST(F32Ops, OddValuesGoThrough) {
   const Values odd = {kNan, kInf, -kInf, 0.f, -0.f, 1e38f, -1e38f, 1e-45f};
