@@ -41,3 +41,18 @@ if(OCTET_XNNPACK)
   target_include_directories(octet_xnnpack SYSTEM INTERFACE ${OCTET_XNNPACK_INCLUDE})
   target_link_libraries(octet_xnnpack INTERFACE ${OCTET_XNNPACK_LIBRARY})
 endif()
+
+# ONNX models are protobuf messages; without its library and compiler they are refused by name.
+option(OCTET_ONNX "read ONNX models, if protobuf is there" ON)
+if(CMAKE_CROSSCOMPILING)
+  set(OCTET_ONNX OFF)  # what pkg-config finds may be the build machine's
+endif()
+if(OCTET_ONNX AND OCTET_BUILD_COMPILER)
+  find_package(PkgConfig REQUIRED)
+  pkg_check_modules(OCTET_PROTOBUF QUIET IMPORTED_TARGET protobuf-lite)
+  find_program(OCTET_PROTOC protoc)
+  if(NOT OCTET_PROTOBUF_FOUND OR NOT OCTET_PROTOC)
+    message(STATUS "protobuf is not here: ONNX models will not be read")
+    set(OCTET_ONNX OFF)
+  endif()
+endif()

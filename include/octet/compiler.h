@@ -20,7 +20,22 @@ enum class Goal {
   kRam     // chains of operators run a few rows at a time wherever that needs less RAM
 };
 
+// How a model of another format is read. Only ONNX leaves anything to choose.
+struct ImportOptions {
+  // Shapes of inputs by name ("": of every input), for models that leave sizes open. Without one,
+  // an open batch is 1 and other open sizes are an error.
+  std::vector<std::pair<std::string, std::vector<int32_t>>> input_shapes;
+  // Inputs and outputs of three and more dimensions have their channels last, as the model stores
+  // them inside, instead of second, which costs a transposition in each run.
+  bool channels_last_inputs = false;
+  bool channels_last_outputs = false;
+  // Folder of the model's file, for weights that lie beside it. ConvertFile knows it; "": there is
+  // none, and such models are refused.
+  std::string directory;
+};
+
 struct ConvertOptions {
+  ImportOptions import;
   // Instruction set whose weight packs go into the file beside the portable weights:
   // "" for none, "native" for this machine's, or "x86-avx2", "x86-avxvnni", "x86-avx512vnni", ...
   std::string target;
@@ -48,7 +63,8 @@ struct ConvertReport {
   uint64_t file_bytes = 0;
 };
 
-// The formats that Convert reads, decided by content: .tflite; an .octet file is passed through.
+// The formats that Convert reads, decided by content: .tflite, .onnx; an .octet file is passed
+// through.
 octet_status Convert(const void* data, size_t size, const ConvertOptions& options,
                      std::vector<uint8_t>* octet_file, ConvertReport* report);
 

@@ -248,7 +248,7 @@ int Bench(const Options& options) {
 void AddBench(CLI::App* app, Action* action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app->add_subcommand("bench", "Measure latency, load time and memory");
-  command->add_option("MODEL", options->model, ".octet or .tflite file")->required();
+  command->add_option("MODEL", options->model, ".octet, .tflite or .onnx file")->required();
   command->add_option("--threads", options->threads, "threads of a run")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
@@ -267,7 +267,7 @@ void AddBench(CLI::App* app, Action* action) {
       "  octet bench mobilenet.octet --threads 4 --runs 200 --json\n"
       "  octet bench mobilenet.octet --isa avx2\n"
       "Inputs are pseudo-random and the same each time. load_us is loading the .octet and making\n"
-      "a session; converting a .tflite is not in it. Step times come from runs of their own.");
+      "a session; converting a model is not in it. Step times come from runs of their own.");
   command->callback([=] { *action = [=] { return Bench(*options); }; });
 }
 

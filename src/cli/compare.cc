@@ -222,7 +222,7 @@ void AddCompare(CLI::App* app, Action* action) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       app->add_subcommand("compare", "Compare a model with another, or with recorded outputs");
-  command->add_option("A", options->a, ".octet or .tflite file")->required();
+  command->add_option("A", options->a, ".octet, .tflite or .onnx file")->required();
   command
       ->add_option("B", options->b,
                    "the reference: a model, or a folder with inK.bin and outK.bin or with such "

@@ -7,6 +7,7 @@
 #include "octet/compiler.h"
 #include "src/cli/command.h"
 #include "src/cli/format.h"
+#include "src/cli/model_file.h"
 #include "src/cli/tensor_io.h"
 
 namespace octet::cli {
@@ -68,7 +69,8 @@ int Convert(Options& options) {
 
 void AddConvert(CLI::App* app, Action* action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app->add_subcommand("convert", "Turn a .tflite model into an .octet file");
+  CLI::App* command =
+      app->add_subcommand("convert", "Turn a .tflite or .onnx model into an .octet file");
   command->add_option("IN", options->input, "model to convert")->required();
   command->add_option("-o,--output", options->output, ".octet file to write")->required();
   command->add_flag("-v,--verbose", options->verbose, "say what each pass did");
@@ -94,12 +96,14 @@ void AddConvert(CLI::App* app, Action* action) {
       ->type_name("FILE");
   command->add_option("--metadata", options->metadata, "free text for the file")
       ->type_name("KEY=VALUE");
+  AddImportOptions(command, &options->convert.import);
   command->add_flag("--no-optimize", options->no_optimize,
                     "keep the source's operators one by one");
   command->add_flag("--json", options->json, "print the report as JSON");
   command->footer(
       "Examples:\n"
       "  octet convert mobilenet.tflite -o mobilenet.octet --labels imagenet.txt\n"
+      "  octet convert resnet.onnx -o resnet.octet --shape input=1,3,224,224\n"
       "  octet convert kws.tflite -o kws.octet --ram-limit 64K -v\n"
       "  octet convert mobilenet.tflite -o mobilenet.octet --optimize ram\n"
       "  octet convert vww.tflite -o vww.octet --target x86-avx2 --metadata licence=Apache-2.0\n"

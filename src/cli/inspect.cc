@@ -235,7 +235,7 @@ void AddInspect(CLI::App* app, Action* action) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       app->add_subcommand("inspect", "Show a model's tensors, kernels and memory plan");
-  command->add_option("MODEL", options->model, ".octet or .tflite file")->required();
+  command->add_option("MODEL", options->model, ".octet, .tflite or .onnx file")->required();
   command->add_option("--svg", options->svg, "draw the memory plan")->type_name("FILE");
   command
       ->add_option("--html", options->html,

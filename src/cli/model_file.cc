@@ -1,6 +1,7 @@
 #include "src/cli/model_file.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 
@@ -19,6 +20,25 @@ double MicrosecondsSince(std::chrono::steady_clock::time_point start) {
       .count();
 }
 
+// "x=1,3,224,224", or without a name for every input.
+std::pair<std::string, std::vector<int32_t>> ParseShape(const std::string& text) {
+  const size_t at = text.rfind('=');
+  std::pair<std::string, std::vector<int32_t>> shape;
+  if (at != std::string::npos) shape.first = text.substr(0, at);
+  size_t begin = at == std::string::npos ? 0 : at + 1;
+  for (;;) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    const std::string number = text.substr(begin, end - begin);
+    if (number.empty() || number.size() > 9 ||
+        number.find_first_not_of("0123456789") != std::string::npos || std::stoi(number) < 1) {
+      Die(kExitUsage, "--shape: \"%s\" is not NAME=SIZE,SIZE,...", text.c_str());
+    }
+    shape.second.push_back(std::stoi(number));
+    if (end == text.size()) return shape;
+    begin = end + 1;
+  }
+}
+
 }  // namespace
 
 ModelFile LoadModel(const std::string& path, const LoadOptions& options) {
@@ -32,6 +52,12 @@ ModelFile LoadModel(const std::string& path, const LoadOptions& options) {
   if (file.converted) {
     compiler::ConvertOptions convert_options;
     convert_options.target = options.target;
+    convert_options.import = options.import;
+    if (convert_options.import.directory.empty()) {
+      const size_t slash = path.find_last_of('/');
+      convert_options.import.directory =
+          slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    }
     std::vector<uint8_t> octet;
     Check(Result<void>::From(
               compiler::Convert(bytes.data(), bytes.size(), convert_options, &octet, &file.report)),
@@ -55,7 +81,32 @@ void AddLoadOptions(CLI::App* command, LoadOptions* options) {
                       "best instruction set to use: scalar, avx2, avxvnni, avx512vnni, amx, neon, "
                       "neondot, neoni8mm");
   command->add_option("--target", options->target,
-                      "weight packs to make when a .tflite is converted, as for octet convert");
+                      "weight packs to make when the model is converted, as for octet convert");
+  AddImportOptions(command, &options->import);
+}
+
+void AddImportOptions(CLI::App* command, compiler::ImportOptions* options) {
+  command
+      ->add_option_function<std::vector<std::string>>(
+          "--shape",
+          [options](const std::vector<std::string>& shapes) {
+            for (const std::string& text : shapes)
+              options->input_shapes.push_back(ParseShape(text));
+          },
+          "shape of an ONNX model's input, if the model leaves it open: x=1,3,224,224")
+      ->type_name("[NAME=]D,D,...")
+      ->allow_extra_args(false);
+  const auto layout = [command](const char* name, bool* last, const char* what) {
+    command
+        ->add_option_function<std::string>(
+            name, [last](const std::string& value) { *last = value == "nhwc"; }, what)
+        ->check(CLI::IsMember({"nchw", "nhwc"}))
+        ->type_name("nchw|nhwc");
+  };
+  layout("--input-layout", &options->channels_last_inputs,
+         "where an ONNX model's inputs have their channels (default nchw; nhwc saves a "
+         "transposition)");
+  layout("--output-layout", &options->channels_last_outputs, "the same for its outputs");
 }
 
 std::string IsaOf(const Model& model) {

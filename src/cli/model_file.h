@@ -12,6 +12,7 @@ namespace octet::cli {
 struct LoadOptions {
   std::string isa;     // "": OCTET_ISA or the CPU's best
   std::string target;  // weight packs, when the model is converted
+  compiler::ImportOptions import;
   bool keep_bytes = false;
 };
 
@@ -29,6 +30,9 @@ ModelFile LoadModel(const std::string& path, const LoadOptions& options);
 
 // Adds --isa and --target to a sub-command.
 void AddLoadOptions(CLI::App* command, LoadOptions* options);
+
+// --shape, --input-layout and --output-layout, of ONNX models.
+void AddImportOptions(CLI::App* command, compiler::ImportOptions* options);
 
 // The instruction set of the model's best kernel, as OCTET_ISA names it.
 std::string IsaOf(const Model& model);

@@ -69,7 +69,7 @@ int Run(const Options& options) {
 void AddRun(CLI::App* app, Action* action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app->add_subcommand("run", "Run a model once on files");
-  command->add_option("MODEL", options->model, ".octet or .tflite file")->required();
+  command->add_option("MODEL", options->model, ".octet, .tflite or .onnx file")->required();
   command
       ->add_option("-i,--inputs", options->inputs,
                    "a file for each input, separated by commas: raw bytes, .npy, or a picture "

@@ -7,10 +7,9 @@
 #include "octet/compiler.h"
 #include "src/compiler/aligned.h"
 #include "src/compiler/files.h"
+#include "src/compiler/import.h"
 #include "src/compiler/packs.h"
-#include "src/compiler/sha256.h"
 #include "src/compiler/writer.h"
-#include "src/import/tflite/importer.h"
 #include "src/memory/plan.h"
 #include "src/memory/stream.h"
 #include "src/model/model.h"
@@ -234,16 +233,10 @@ Status ConvertImpl(const uint8_t* data, size_t size, const ConvertOptions& optio
   if (HasIdentifier(data, size, fb::ModelIdentifier())) {
     return PassThrough(data, size, options, file, report);
   }
-  if (!HasIdentifier(data, size, "TFL3")) {
-    return Fail(OCTET_INVALID_MODEL, "the data is neither a .tflite nor an .octet model");
-  }
   Graph graph;
-  OCTET_RETURN_IF_ERROR(ImportTflite(data, size, &graph));
-  report->log.push_back("imported " +
-                        Count(static_cast<int>(graph.ops.size()), "operator", "operators"));
+  OCTET_RETURN_IF_ERROR(ImportModel(data, size, options.import, &graph, &report->log));
   if (options.optimize) RunPasses(&graph, &report->log);
   OCTET_RETURN_IF_ERROR(CheckGraph(graph));
-  graph.metadata["source_sha256"] = Sha256Hex(data, size);
   for (const auto& [key, value] : options.metadata) graph.metadata[key] = value;
   return Writer(options, &graph, report).Run(file);
 }
@@ -284,7 +277,9 @@ octet_status ConvertFile(const std::string& input, const std::string& output,
     std::vector<uint8_t> source, file;
     ConvertReport made;
     OCTET_RETURN_IF_ERROR(ReadFile(input, &source));
-    OCTET_RETURN_IF_ERROR(ConvertImpl(source.data(), source.size(), options, &file, &made));
+    ConvertOptions here = options;
+    if (here.import.directory.empty()) here.import.directory = FolderOf(input);
+    OCTET_RETURN_IF_ERROR(ConvertImpl(source.data(), source.size(), here, &file, &made));
     OCTET_RETURN_IF_ERROR(WriteFileAtomically(output, file));
     if (report) *report = std::move(made);
     return OCTET_OK;

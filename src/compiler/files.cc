@@ -62,4 +62,10 @@ Status WriteFileAtomically(const std::string& path, const std::vector<uint8_t>& 
   return Fail(OCTET_IO_ERROR, "cannot write %s: %s", path.c_str(), std::strerror(error));
 }
 
+std::string FolderOf(const std::string& path) {
+  const size_t slash = path.find_last_of('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 }  // namespace octet

@@ -14,4 +14,7 @@ Status ReadFile(const std::string& path, std::vector<uint8_t>* bytes);
 // The file appears whole under its name or not at all: it is written beside and renamed.
 Status WriteFileAtomically(const std::string& path, const std::vector<uint8_t>& bytes);
 
+// The folder that a file is in: "." for a bare name.
+std::string FolderOf(const std::string& path);
+
 }  // namespace octet

@@ -1,10 +1,13 @@
-// make_seeds OUT [ZOO]: seed corpora OUT/load_run and OUT/import. Small models made here, and the
-// zoo's smaller ones where there is a zoo.
+// make_seeds OUT [ZOO]: seed corpora OUT/load_run, OUT/import and OUT/onnx. Small models made here,
+// and the zoo's smaller ones where there is a zoo.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 
 #include "octet/compiler.h"
+#if OCTET_ONNX
+#include "tests/support/onnx_maker.h"
+#endif
 #include "tests/support/sample_model.h"
 
 namespace fs = std::filesystem;
@@ -18,6 +21,46 @@ void Write(const fs::path& path, const Bytes& bytes) {
              static_cast<std::streamsize>(bytes.size()));
 }
 
+#if OCTET_ONNX
+// One small model of many kinds of nodes, in float32 and quantised.
+Bytes OnnxSeed(bool quantised) {
+  using namespace octet::test;
+  OnnxMaker m;
+  m.Input("x", {1, 2, 6, 6});
+  m.Scale("s", 0.02f);
+  m.U8("z", 120);
+  m.Constant<int8_t>("wq", {4, 2, 3, 3}, std::vector<int8_t>(72, 3), kS8);
+  m.Floats("w", {4, 2, 3, 3}, std::vector<float>(72, 0.1f));
+  m.Floats("sw", {4}, {0.1f, 0.2f, 0.3f, 0.4f});
+  m.Constant<int8_t>("zw", {4}, {0, 0, 0, 0}, kS8);
+  std::string x = "x", w = "w";
+  const auto pair = [&](const std::string& value) {
+    if (!quantised) return value;
+    m.Node("QuantizeLinear", {value, "s", "z"}, value + "_q");
+    return m.Node("DequantizeLinear", {value + "_q", "s", "z"}, value + "_d");
+  };
+  if (quantised) {
+    x = pair("x");
+    w = m.Node("DequantizeLinear", {"wq", "sw", "zw"}, "wd");
+    m.Int("axis", 0);
+  }
+  m.Node("Conv", {x, w}, "c");
+  m.IntList("pads", {1, 1, 1, 1});
+  m.Node("Relu", {"c"}, "r");
+  x = pair("r");
+  m.Node("MaxPool", {x}, "p");
+  m.IntList("kernel_shape", {2, 2});
+  m.Node("Concat", {pair("p"), pair("p")}, "cat");
+  m.Int("axis", 1);
+  m.Node("Slice", {"cat", m.Ints("b", {1}), m.Ints("e", {7}), m.Ints("a", {1})}, "cut");
+  m.Node("Mul", {"cut", m.Node("Sigmoid", {"cut"}, "sig")}, "silu");
+  m.Node("Flatten", {pair("silu")}, "f");
+  m.Node("MatMul", {"f", m.Floats("m", {150, 3}, std::vector<float>(450, 0.01f))}, "y");
+  m.Output("y");
+  return m.File();
+}
+#endif
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -25,6 +68,11 @@ int main(int argc, char** argv) {
   const fs::path load_run = fs::path(argv[1]) / "load_run", import = fs::path(argv[1]) / "import";
   fs::create_directories(load_run);
   fs::create_directories(import);
+  fs::create_directories(fs::path(argv[1]) / "onnx");
+#if OCTET_ONNX
+  Write(fs::path(argv[1]) / "onnx/float.onnx", OnnxSeed(false));
+  Write(fs::path(argv[1]) / "onnx/quantised.onnx", OnnxSeed(true));
+#endif
   using namespace octet::test;
   Write(load_run / "sample.octet", WriteGraph(SampleGraph(8)));
   Write(load_run / "shuffle.octet", WriteGraph(ShuffleGraph()));

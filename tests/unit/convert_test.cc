@@ -253,5 +253,18 @@ INSTANTIATE_TEST_SUITE_P(
       return name;
     });
 
+// As an exporter begins a file: IR version 8, then the producer's name. What follows is missing.
+TEST(Convert, SaysWhatIsWrongWithOnnx) {
+  const uint8_t start[] = {0x08, 0x08, 0x12, 0x07, 'p', 'y', 't', 'o', 'r', 'c', 'h'};
+  Bytes file;
+  EXPECT_NE(Convert(start, sizeof start, {}, &file, nullptr), OCTET_OK);
+  const std::string error = octet_last_error();
+#if OCTET_ONNX
+  EXPECT_NE(error.find("it has no graph"), std::string::npos) << error;
+#else
+  EXPECT_NE(error.find("built without ONNX"), std::string::npos) << error;
+#endif
+}
+
 }  // namespace
 }  // namespace octet
