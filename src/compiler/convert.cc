@@ -1,11 +1,9 @@
 // From a model of another format to the bytes of an .octet file.
 #include <algorithm>
 #include <cstring>
-#include <exception>
-#include <new>
 
-#include "octet/compiler.h"
 #include "src/compiler/aligned.h"
+#include "src/compiler/convert.h"
 #include "src/compiler/files.h"
 #include "src/compiler/import.h"
 #include "src/compiler/packs.h"
@@ -230,30 +228,25 @@ class Writer {
 
 Status ConvertImpl(const uint8_t* data, size_t size, const ConvertOptions& options,
                    std::vector<uint8_t>* file, ConvertReport* report) {
-  if (HasIdentifier(data, size, fb::ModelIdentifier())) {
-    return PassThrough(data, size, options, file, report);
-  }
+  if (IsOctetFile(data, size)) return PassThrough(data, size, options, file, report);
   Graph graph;
   OCTET_RETURN_IF_ERROR(ImportModel(data, size, options.import, &graph, &report->log));
-  if (options.optimize) RunPasses(&graph, &report->log);
-  OCTET_RETURN_IF_ERROR(CheckGraph(graph));
-  for (const auto& [key, value] : options.metadata) graph.metadata[key] = value;
-  return Writer(options, &graph, report).Run(file);
-}
-
-// Runs f, turning exceptions of the standard library into statuses.
-template <class F>
-octet_status Guarded(F f) {
-  try {
-    return f();
-  } catch (const std::bad_alloc&) {
-    return Fail(OCTET_OUT_OF_MEMORY, "not enough memory to convert the model");
-  } catch (const std::exception& e) {
-    return Fail(OCTET_OUT_OF_MEMORY, "converting failed: %s", e.what());
-  }
+  return WriteOctet(&graph, options, file, report);
 }
 
 }  // namespace
+
+bool IsOctetFile(const void* data, size_t size) {
+  return HasIdentifier(static_cast<const uint8_t*>(data), size, fb::ModelIdentifier());
+}
+
+Status WriteOctet(Graph* graph, const ConvertOptions& options, std::vector<uint8_t>* file,
+                  ConvertReport* report) {
+  if (options.optimize) RunPasses(graph, &report->log);
+  OCTET_RETURN_IF_ERROR(CheckGraph(*graph));
+  for (const auto& [key, value] : options.metadata) graph->metadata[key] = value;
+  return Writer(options, graph, report).Run(file);
+}
 
 octet_status Convert(const void* data, size_t size, const ConvertOptions& options,
                      std::vector<uint8_t>* octet_file, ConvertReport* report) {
