@@ -62,5 +62,7 @@ void AddRun(CLI::App* app, Action* action);
 void AddInspect(CLI::App* app, Action* action);
 void AddBench(CLI::App* app, Action* action);
 void AddCompare(CLI::App* app, Action* action);
+void AddQuantize(CLI::App* app, Action* action);
+void AddValidate(CLI::App* app, Action* action);
 
 }  // namespace octet::cli

@@ -27,6 +27,9 @@ size_t TypeSize(int type);
 // "[1, 224, 224, 3]".
 std::string ShapeText(const int32_t* shape, size_t rank);
 
+// Nearest-rank percentile of sorted values; 0 where there are none.
+double Percentile(const std::vector<double>& sorted, double percent);
+
 // At most `width` bytes, "..." where something was cut off; never cuts a UTF-8 character in two.
 std::string Shorten(const std::string& text, size_t width);
 

@@ -22,6 +22,8 @@ int main(int argc, char** argv) {
   AddInspect(&app, &action);
   AddBench(&app, &action);
   AddCompare(&app, &action);
+  AddQuantize(&app, &action);
+  AddValidate(&app, &action);
 
   try {
     app.parse(argc, argv);

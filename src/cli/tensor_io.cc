@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "src/cli/format.h"
+#include "src/cli/npy.h"
 
 namespace octet::cli {
 namespace {
@@ -47,54 +48,11 @@ const char* NpyType(int type) {
   }
 }
 
-// What follows a key of the header's dictionary, up to the end of its value.
-std::string NpyField(const std::string& header, const char* key) {
-  size_t at = header.find(std::string("'") + key + "'");
-  if (at == std::string::npos) return {};
-  at = header.find(':', at);
-  if (at == std::string::npos) return {};
-  at = header.find_first_not_of(' ', at + 1);
-  if (at == std::string::npos) return {};
-  const char close = header[at] == '(' ? ')' : header[at] == '\'' ? '\'' : ',';
-  const size_t end = header.find(close, at + 1);
-  if (end == std::string::npos) return {};
-  return header.substr(at, end - at + (close == ',' ? 0 : 1));
-}
-
 ByteVector ParseNpy(const std::string& path, const ByteVector& file, const TensorInfo& info) {
-  if (file.size() < 10 || std::memcmp(file.data(), "\x93NUMPY", 6) != 0) {
-    Die(kExitUsage, "%s: not an .npy file", path.c_str());
-  }
-  const bool wide = file[6] >= 2;  // version 2 and later: a 4-byte header length
-  size_t start = wide ? 12 : 10;
-  size_t length = static_cast<size_t>(file[8]) | static_cast<size_t>(file[9]) << 8;
-  if (wide && file.size() >= 12) {
-    length |= static_cast<size_t>(file[10]) << 16 | static_cast<size_t>(file[11]) << 24;
-  }
-  if (start > file.size() || length > file.size() - start) {
-    Die(kExitUsage, "%s: the .npy header is cut off", path.c_str());
-  }
-  const std::string header(file.begin() + static_cast<std::ptrdiff_t>(start),
-                           file.begin() + static_cast<std::ptrdiff_t>(start + length));
-  std::string type = NpyField(header, "descr");
-  if (type.size() >= 2) type = type.substr(1, type.size() - 2);
-  if (type.size() == 3 && type[2] == '1') type[0] = '|';
-  if (type != NpyType(info.type)) {
+  const NpyHeader header = ParseNpyHeader(path, file.data(), file.size());
+  if (header.type != NpyType(info.type)) {
     Die(kExitUsage, "%s: elements are '%s', but the input \"%s\" is %s ('%s')", path.c_str(),
-        type.c_str(), info.name, TypeName(info.type), NpyType(info.type));
-  }
-  std::vector<int64_t> shape;
-  const std::string shape_text = NpyField(header, "shape");
-  for (size_t i = 0; i < shape_text.size();) {
-    if (!std::isdigit(static_cast<unsigned char>(shape_text[i]))) {
-      ++i;
-      continue;
-    }
-    int64_t dim = 0;
-    for (; i < shape_text.size() && std::isdigit(static_cast<unsigned char>(shape_text[i])); ++i) {
-      dim = std::min<int64_t>(dim * 10 + (shape_text[i] - '0'), INT32_MAX);
-    }
-    shape.push_back(dim);
+        header.type.c_str(), info.name, TypeName(info.type), NpyType(info.type));
   }
   // A missing or extra batch of 1 is the same tensor; anything else is a mistake worth naming.
   const auto strip = [](std::vector<int64_t> dims) {
@@ -102,15 +60,15 @@ ByteVector ParseNpy(const std::string& path, const ByteVector& file, const Tenso
     return dims;
   };
   const std::vector<int64_t> wanted(info.shape, info.shape + info.rank);
-  if (strip(shape) != strip(wanted)) {
+  if (strip(header.shape) != strip(wanted)) {
     Die(kExitUsage, "%s: the shape is %s, but the input \"%s\" is %s", path.c_str(),
-        shape_text.c_str(), info.name,
+        header.shape_text.c_str(), info.name,
         ShapeText(info.shape, static_cast<size_t>(info.rank)).c_str());
   }
-  if (NpyField(header, "fortran_order") != "False" && shape.size() > 1) {
+  if (header.fortran_order && header.shape.size() > 1) {
     Die(kExitUsage, "%s: Fortran order; save numpy.ascontiguousarray(...)", path.c_str());
   }
-  start += length;
+  const size_t start = header.data_offset;
   if (file.size() - start != info.bytes) {
     Die(kExitUsage, "%s: %zu bytes of data, %zu expected", path.c_str(), file.size() - start,
         info.bytes);

@@ -1,0 +1,204 @@
+// octet quantize and octet validate, as a user runs them.
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+
+#include "tests/cli/cli_fixture.h"
+#include "tests/support/xml_check.h"
+
+namespace octet::test {
+namespace {
+
+// A .npy file of float32.
+std::string Npy(const std::string& shape, const std::vector<float>& values) {
+  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + shape + "), }";
+  header.append(63 - (10 + header.size()) % 64, ' ');
+  header += '\n';
+  std::string file = "\x93NUMPY";
+  file += '\1';
+  file += '\0';
+  file += static_cast<char>(header.size() & 0xff);
+  file += static_cast<char>(header.size() >> 8);
+  file += header;
+  file.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
+  return file;
+}
+
+std::string Pgm(int side, unsigned seed) {
+  std::mt19937 random(seed);
+  std::string file = "P5\n" + std::to_string(side) + " " + std::to_string(side) + "\n255\n";
+  for (int i = 0; i < side * side; ++i) file += static_cast<char>(random() & 0xff);
+  return file;
+}
+
+class Quantize : public Cli {
+ protected:
+  static std::string Float(const std::string& name) {
+    return Data("models_float/" + name + "/model.tflite");
+  }
+  static bool HasFloat() { return fs::exists(Float("hello_world_float")); }
+
+  // Samples for the sine network.
+  std::string Sine(size_t bad = SIZE_MAX, float value = 0) const {
+    std::vector<float> x;
+    for (int i = 0; i < 64; ++i) x.push_back(static_cast<float>(i) * 0.0982f);
+    if (bad < x.size()) x[bad] = value;
+    Write(Path("sine.npy"), Npy("64, 1", x));
+    return Path("sine.npy");
+  }
+  bool LeftNothing(const std::string& name) const {
+    for (const auto& entry : fs::directory_iterator(folder_)) {
+      if (entry.path().filename().string().rfind(name, 0) == 0) return false;
+    }
+    return true;
+  }
+};
+
+#define SKIP_WITHOUT_FLOAT() \
+  if (!HasFloat()) GTEST_SKIP() << "no test data"
+
+TEST_F(Quantize, SineFromAnArray) {
+  SKIP_WITHOUT_FLOAT();
+  const std::string model = Float("hello_world_float");
+  const Outcome made = Octet({"quantize", model, "--data", Sine(), "-o", Path("sine.octet"),
+                              "--report", Path("sine.html"), "--json"});
+  ASSERT_EQ(made.code, 0) << made.err;
+  const Json json = Json::parse(made.out);
+  EXPECT_GT(json["output_sqnr_db"].get<double>(), 20);
+  EXPECT_EQ(json["samples"], 64);
+  for (const Json& layer : json["layers"]) EXPECT_EQ(layer["precision"], "int8");
+  const std::string page = Read(Path("sine.html"));
+  EXPECT_EQ(XmlError(page.substr(page.find("<html"))), "");
+  EXPECT_NE(page.find("<svg"), std::string::npos);
+  EXPECT_EQ(page.find("http"), std::string::npos);  // nothing from a network
+
+  // The same again is the same file.
+  ASSERT_EQ(
+      Octet({"quantize", model, "--data", Sine(), "-o", Path("again.octet"), "--threads", "2"})
+          .code,
+      0);
+  EXPECT_EQ(Read(Path("sine.octet")), Read(Path("again.octet")));
+
+  const Outcome text = Octet({"validate", model, Path("sine.octet"), "--data", Path("sine.npy"),
+                              "--runs", "5", "--html", Path("v.html")});
+  EXPECT_EQ(text.code, 0) << text.err;
+  EXPECT_NE(text.out.find("latency, p99"), std::string::npos);
+  const std::string validated = Read(Path("v.html"));
+  EXPECT_EQ(XmlError(validated.substr(validated.find("<html"))), "");
+
+  const Outcome v = Octet({"validate", model, Path("sine.octet"), "--data", Path("sine.npy"),
+                           "--json", "--runs", "5", "--min-sqnr", "20"});
+  ASSERT_EQ(v.code, 0) << v.err;
+  const Json facts = Json::parse(v.out);
+  EXPECT_GT(facts["sqnr_db"].get<double>(), 20);
+  EXPECT_GE(facts["layers"].size(), 3u);  // tensors keep their names
+  EXPECT_GT(facts["quantized"]["median_us"].get<double>(), 0);
+  EXPECT_LE(facts["quantized"]["median_us"], facts["quantized"]["p99_us"]);
+  EXPECT_LT(facts["quantized"]["file_bytes"], facts["float"]["file_bytes"]);
+
+  const Outcome fails = Octet({"validate", model, Path("sine.octet"), "--data", Path("sine.npy"),
+                               "--runs", "5", "--min-sqnr", "99"});
+  EXPECT_EQ(fails.code, 1);
+  EXPECT_NE(fails.out.find("FAILED: SQNR"), std::string::npos) << fails.out;
+  EXPECT_EQ(Octet({"validate", model, Path("sine.octet"), "--data", Path("sine.npy"), "--runs", "5",
+                   "--max-latency-ms", "0"})
+                .code,
+            1);
+}
+
+TEST_F(Quantize, WrongDataLeavesNoFile) {
+  SKIP_WITHOUT_FLOAT();
+  const std::string model = Float("hello_world_float");
+  const auto quantize = [&](const std::string& data) {
+    return Octet({"quantize", model, "--data", data, "-o", Path("out.octet")});
+  };
+  ExpectError(quantize(Path("absent")), 4, "absent");
+  fs::create_directory(Path("empty"));
+  ExpectError(quantize(Path("empty")), 2, "empty: no sample");
+  ExpectError(quantize(Sine(17, std::numeric_limits<float>::quiet_NaN())), 2,
+              "sine.npy: sample 17: value 0 of the input");
+  ExpectError(quantize(Sine(3, std::numeric_limits<float>::infinity())), 2, "infinite");
+  Write(Path("shape.npy"), Npy("2, 3", std::vector<float>(6, 1)));
+  ExpectError(quantize(Path("shape.npy")), 2, "the shape is (2, 3)");
+  Write(Path("none.npy"), Npy("0, 1", {}));
+  ExpectError(quantize(Path("none.npy")), 2, "no sample");
+  Write(Path("cut.npy"), Npy("9, 1", std::vector<float>(5, 1)));
+  ExpectError(quantize(Path("cut.npy")), 2, "20 bytes of data");
+  Write(Path("junk.npz"), "PK this is no archive at all, whatever it says");
+  ExpectError(quantize(Path("junk.npz")), 2, "junk.npz");
+  Write(Path("junk.npy"), "no array");
+  ExpectError(quantize(Path("junk.npy")), 2, "not an .npy file");
+  Write(Path("notes.txt"), "text");
+  ExpectError(quantize(Path("notes.txt")), 2, "data is a folder");
+  ExpectError(Octet({"quantize", Path("notes.txt"), "--data", Sine(), "-o", Path("out.octet")}), 3,
+              "notes.txt");
+  ExpectError(Octet({"quantize", Path("absent.tflite"), "--data", Sine(), "-o", Path("out.octet")}),
+              4, "absent.tflite");
+  ExpectError(Octet({"quantize", model, "--data", Sine(), "-o", Path("out.octet"), "--keep", "x"}),
+              2, "no operator is called \"x\"");
+  EXPECT_TRUE(LeftNothing("out.octet"));
+  ExpectError(Octet({"quantize", model, "--data", Sine(), "-o", Path("no/such/folder.octet")}), 4,
+              "folder.octet");
+  EXPECT_NE(Octet({"quantize", model, "-o", Path("out.octet")}).code, 0);
+}
+
+TEST_F(Quantize, FoldersOfPicturesWithClasses) {
+  SKIP_WITHOUT_FLOAT();
+  const std::string model = Float("pretrainedResnet");
+  for (int label = 0; label < 10; ++label) {
+    const std::string folder = Path("classes/" + std::to_string(label));
+    fs::create_directories(folder);
+    Write(folder + "/a.pgm", Pgm(40, static_cast<unsigned>(label)));
+  }
+  const Outcome made = Octet({"quantize", model, "--data", Path("classes"), "--mean", "0", "--std",
+                              "1", "-o", Path("r.octet"), "--json"});
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_EQ(Json::parse(made.out)["labelled"], 10);
+  const Outcome v =
+      Octet({"validate", model, Path("r.octet"), "--data", Path("classes"), "--mean", "0", "--std",
+             "1", "--runs", "10", "--json", "--max-accuracy-drop", "100%"});
+  ASSERT_EQ(v.code, 0) << v.err;
+  const Json json = Json::parse(v.out);
+  EXPECT_EQ(json["labelled"], 10);
+  EXPECT_TRUE(json["float"].contains("top5"));
+
+  // One of the pictures is none.
+  Write(Path("classes/4/b.png"), "no picture");
+  ExpectError(Octet({"quantize", model, "--data", Path("classes"), "-o", Path("out.octet")}), 2,
+              "b.png");
+  EXPECT_TRUE(LeftNothing("out.octet"));
+  ExpectError(Octet({"validate", model, Path("r.octet"), "--data", Path("classes")}), 2, "b.png");
+}
+
+TEST_F(Quantize, QuantisedModelsAreTakenAsTheyAre) {
+  fs::create_directories(Path("pictures"));
+  Write(Path("pictures/a.pgm"), Pgm(8, 1));
+  const Outcome made = Octet(
+      {"quantize", OCTET_DIGITS_TFLITE, "--data", Path("pictures"), "-o", Path("digits.octet")});
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_NE(made.out.find("quantised already"), std::string::npos) << made.out;
+  const Outcome same = Octet({"validate", OCTET_DIGITS_TFLITE, Path("digits.octet"), "--data",
+                              Path("pictures"), "--runs", "5", "--json"});
+  ASSERT_EQ(same.code, 0) << same.err;
+  EXPECT_EQ(Json::parse(same.out)["max_error"], 0);
+  ExpectError(
+      Octet({"quantize", Path("digits.octet"), "--data", Path("pictures"), "-o", Path("x.octet")}),
+      3, "quantise its source");
+}
+
+TEST_F(Quantize, ValidateWantsModelsOfTheSameShape) {
+  SKIP_WITHOUT_FLOAT();
+  ExpectError(
+      Octet({"validate", Float("hello_world_float"), OCTET_DIGITS_TFLITE, "--data", Sine()}), 2,
+      "cannot be compared");
+  ExpectError(Octet({"validate", Float("hello_world_float"), Float("hello_world_float"), "--data",
+                     Sine(), "--max-accuracy-drop", "1%"}),
+              2, "labelled");
+  ExpectError(Octet({"validate", Float("hello_world_float"), Float("hello_world_float"), "--data",
+                     Sine(), "--max-accuracy-drop", "lots"}),
+              2, "lots");
+}
+
+}  // namespace
+}  // namespace octet::test
