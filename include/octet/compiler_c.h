@@ -54,6 +54,18 @@ OCTET_API octet_status octet_convert_options_set_row_fed_input(octet_convert_opt
 /* 0: keep the source's operators one by one. Default 1. */
 OCTET_API octet_status octet_convert_options_set_optimize(octet_convert_options* options,
                                                           int enabled);
+/* The shape of an ONNX model's input, where the model leaves sizes open. "": of every input. */
+OCTET_API octet_status octet_convert_options_add_input_shape(octet_convert_options* options,
+                                                             const char* name, const int32_t* shape,
+                                                             size_t rank);
+/* 1: an ONNX model's inputs, or its outputs, have their channels last, as the file stores them
+ * inside, which saves a transposition in each run. Default 0: channels second, as in ONNX. */
+OCTET_API octet_status octet_convert_options_set_channels_last(octet_convert_options* options,
+                                                               int inputs, int outputs);
+/* The folder in which an ONNX model in memory finds weights that lie outside of it. Default: there
+ * is none. octet_convert_file knows it. */
+OCTET_API octet_status octet_convert_options_set_directory(octet_convert_options* options,
+                                                           const char* directory);
 /* Free text for the file, e.g. "labels", "cat\ndog". */
 OCTET_API octet_status octet_convert_options_add_metadata(octet_convert_options* options,
                                                           const char* key, const char* value);

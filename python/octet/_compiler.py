@@ -31,7 +31,9 @@ class Converted:
 
 def convert(source: PathOrBytes, output: str | os.PathLike[str] | None = None, *, target: str = "",
             optimize: str = "speed", ram_limit: int | str | None = None, row_input: bool = False,
-            rewrite: bool = True, labels: Sequence[str] | None = None,
+            rewrite: bool = True, shapes: Mapping[str, Sequence[int]] | None = None,
+            input_layout: str = "nchw", output_layout: str = "nchw",
+            labels: Sequence[str] | None = None,
             metadata: Mapping[str, str] | None = None) -> Converted:
     """Turns a model (a path, or its bytes) into an .octet file at `output`, or into bytes.
 
@@ -40,6 +42,9 @@ def convert(source: PathOrBytes, output: str | os.PathLike[str] | None = None, *
     `ram_limit`: bytes that a session may take in all (a number, or text as "64K").
     `row_input`: the application hands the input image over row by row.
     `rewrite`: off keeps the source's operators one by one.
+    `shapes`: of an ONNX model's inputs by name, where the model leaves sizes open.
+    `input_layout`, `output_layout`: where an ONNX model's inputs and outputs have their channels;
+    "nhwc" saves a transposition in each run.
     `labels`, `metadata`: names of the classes, and free text, for the file.
 
     The output file appears whole or not at all. Any bytes are safe to pass.
@@ -47,6 +52,9 @@ def convert(source: PathOrBytes, output: str | os.PathLike[str] | None = None, *
     goals = {"speed": 0, "ram": 1}
     if optimize not in goals:
         raise Error(Status.INVALID_ARGUMENT, f'optimize: "{optimize}" is neither "speed" nor "ram"')
+    for layout in (input_layout, output_layout):
+        if layout not in ("nchw", "nhwc"):
+            raise Error(Status.INVALID_ARGUMENT, f'layout "{layout}" is neither "nchw" nor "nhwc"')
     entries = dict(metadata or {})
     if labels is not None:
         entries["labels"] = "\n".join(labels)
@@ -58,6 +66,18 @@ def convert(source: PathOrBytes, output: str | os.PathLike[str] | None = None, *
         library.convert_options_set_ram_limit(options, _native.size(ram_limit, "ram_limit"))
         library.convert_options_set_row_fed_input(options, bool(row_input))
         library.convert_options_set_optimize(options, bool(rewrite))
+        library.convert_options_set_channels_last(options, input_layout == "nhwc",
+                                                  output_layout == "nhwc")
+        for name, shape in (shapes or {}).items():
+            sizes = [_native.count(size, "a size") for size in shape]
+            if max(sizes, default=0) > 0x7fffffff:
+                raise Error(Status.INVALID_ARGUMENT, f"shape {tuple(sizes)} is too large")
+            library.convert_options_add_input_shape(
+                options, _native.text(name, "a name"), (ctypes.c_int32 * len(sizes))(*sizes),
+                len(sizes))
+        if isinstance(source, (str, os.PathLike)):
+            folder = os.path.dirname(_path(source)) or b"."
+            library.convert_options_set_directory(options, folder)
         for key, value in entries.items():
             library.convert_options_add_metadata(options, _native.text(key, "a metadata key"),
                                                  _native.text(value, f'metadata "{key}"'))

@@ -94,6 +94,39 @@ octet_status octet_convert_options_set_optimize(octet_convert_options* options, 
   return OCTET_OK;
 }
 
+octet_status octet_convert_options_add_input_shape(octet_convert_options* options, const char* name,
+                                                   const int32_t* shape, size_t rank) {
+  OCTET_NOT_NULL(options);
+  OCTET_NOT_NULL(name);
+  OCTET_NOT_NULL(shape);
+  if (rank > OCTET_MAX_RANK) {
+    return Fail(OCTET_INVALID_ARGUMENT, "a shape of %zu dimensions; %d are possible", rank,
+                OCTET_MAX_RANK);
+  }
+  return Guarded([&] {
+    options->value.import.input_shapes.emplace_back(name,
+                                                    std::vector<int32_t>(shape, shape + rank));
+    return OCTET_OK;
+  });
+}
+
+octet_status octet_convert_options_set_channels_last(octet_convert_options* options, int inputs,
+                                                     int outputs) {
+  OCTET_NOT_NULL(options);
+  options->value.import.channels_last_inputs = inputs != 0;
+  options->value.import.channels_last_outputs = outputs != 0;
+  return OCTET_OK;
+}
+
+octet_status octet_convert_options_set_directory(octet_convert_options* options,
+                                                 const char* directory) {
+  OCTET_NOT_NULL(options);
+  return Guarded([&] {
+    options->value.import.directory = directory != nullptr ? directory : "";
+    return OCTET_OK;
+  });
+}
+
 octet_status octet_convert_options_add_metadata(octet_convert_options* options, const char* key,
                                                 const char* value) {
   OCTET_NOT_NULL(options);

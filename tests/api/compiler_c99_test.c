@@ -27,6 +27,7 @@ int octet_compiler_c99_test(const void* tflite, size_t size, const char* input, 
   octet_model* model = NULL;
   const void* data = NULL;
   size_t bytes = 0;
+  const int32_t shape[] = {1, 8, 8, 1}; /* can be chosen for ONNX models alone */
   int line = 0;
 
   REQUIRE(octet_convert_options_create(&options) == OCTET_OK);
@@ -34,6 +35,8 @@ int octet_compiler_c99_test(const void* tflite, size_t size, const char* input, 
   REQUIRE(octet_convert_options_set_goal(options, OCTET_GOAL_SPEED) == OCTET_OK);
   REQUIRE(octet_convert_options_set_row_fed_input(options, 0) == OCTET_OK);
   REQUIRE(octet_convert_options_set_optimize(options, 1) == OCTET_OK);
+  REQUIRE(octet_convert_options_set_channels_last(options, 0, 0) == OCTET_OK);
+  REQUIRE(octet_convert_options_set_directory(options, NULL) == OCTET_OK);
   REQUIRE(octet_convert_options_add_metadata(options, "note", "from C") == OCTET_OK);
   REQUIRE(octet_convert(tflite, size, options, &converted) == OCTET_OK);
   REQUIRE(octet_converted_data(converted, &data, &bytes) == OCTET_OK);
@@ -68,6 +71,11 @@ int octet_compiler_c99_test(const void* tflite, size_t size, const char* input, 
   REQUIRE(octet_convert(tflite, size, options, &untouched) != OCTET_OK);
   REQUIRE(octet_convert_options_set_goal(options, (octet_goal)7) == OCTET_INVALID_ARGUMENT);
   REQUIRE(octet_convert_options_add_metadata(options, "", "x") == OCTET_INVALID_ARGUMENT);
+  REQUIRE(octet_convert_options_set_target(options, "") == OCTET_OK);
+  REQUIRE(octet_convert_options_add_input_shape(options, "x", shape, 4) == OCTET_OK);
+  REQUIRE(octet_convert(tflite, size, options, &untouched) != OCTET_OK);
+  REQUIRE(strstr(octet_compiler_last_error(), "ONNX") != NULL);
+  REQUIRE(octet_convert_options_add_input_shape(options, "x", shape, 99) == OCTET_INVALID_ARGUMENT);
   REQUIRE(octet_convert_options_create(NULL) == OCTET_INVALID_ARGUMENT);
   report.struct_size = 1;
   REQUIRE(octet_converted_report(converted, &report) == OCTET_INVALID_ARGUMENT);
