@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import octet
+from conftest import DIGITS
 from octet import Error, Status
 
 
@@ -74,3 +75,36 @@ def test_corrupted_bytes(tflite):
             octet.convert(broken)
         except Error as error:
             assert error.text
+
+
+def test_onnx(pictures):
+    network = DIGITS / "digits.onnx"
+    if any("without ONNX" in e for e in _refusal(network)):
+        pytest.skip("built without ONNX")
+    model = octet.Model(network)
+    assert model.inputs[0].shape == (1, 1, 8, 8) and model.inputs[0].dtype == np.float32
+    session = model.session()
+    floats = [((p.astype(np.float32) + 128) / 255, label) for p, label in pictures]
+    assert sum(int(session.run(x.reshape(1, 1, 8, 8))[0].argmax()) == l for x, l in floats) >= 59
+    # From memory and from a file, with channels second and last.
+    plain = octet.convert(network).data
+    assert octet.convert(network.read_bytes()).data == plain
+    last = octet.Model(octet.convert(network, input_layout="nhwc").data)
+    assert last.inputs[0].shape == (1, 8, 8, 1)
+    assert octet.convert(network, shapes={"picture": (1, 1, 8, 8)}).data == plain
+    with pytest.raises(Error):
+        octet.convert(network, shapes={"picture": (1, 3, 8)})
+    with pytest.raises(Error):
+        octet.convert(network, shapes={"picture": (1,) * 99})
+    with pytest.raises(Error):
+        octet.convert(network, shapes={"picture": (1, 1, 1 << 40, 8)})
+    with pytest.raises(Error):
+        octet.convert(network, input_layout="hcwn")
+
+
+def _refusal(path):
+    try:
+        octet.convert(path)
+    except Error as error:
+        return [error.text]
+    return []
