@@ -16,8 +16,9 @@ from ._errors import Error, Status
 from ._model import Memory, Model, Outputs, Session, Step, StepTime
 from ._native import runtime as _runtime
 from ._tensors import TensorInfo
+from ._tools import Quantized, Validated, quantize, validate
 
 __version__: str = _runtime.version().decode()
 
-__all__ = ["Converted", "Error", "Memory", "Model", "Outputs", "Session", "Status", "Step",
-           "StepTime", "TensorInfo", "convert"]
+__all__ = ["Converted", "Error", "Memory", "Model", "Outputs", "Quantized", "Session", "Status",
+           "Step", "StepTime", "TensorInfo", "Validated", "convert", "quantize", "validate"]
