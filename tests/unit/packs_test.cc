@@ -29,10 +29,16 @@ struct Expected {
 
 // The same on every machine: what a PC packs is what the device would.
 const Expected kExpected[] = {
-    {"aarch64-neon", {"qs8_conv/neon/1", "qs8_dwconv/neon/1"}, 7639123942901865236u},
-    {"aarch64-dotprod", {"qs8_conv/neondot/1", "qs8_dwconv/neondot/1"}, 5205946491917123861u},
-    {"aarch64-i8mm", {"qs8_conv/neoni8mm/1", "qs8_dwconv/neondot/1"}, 14396800358949792985u},
-    {"armv7-neon", {"qs8_conv/neon/1", "qs8_dwconv/neon/1"}, 7639123942901865236u},
+    {"aarch64-neon",
+     {"qs8_conv/neon/1", "qs8_dwconv/neon/1", "s8_softmax/1"},
+     8102860097701441156u},
+    {"aarch64-dotprod",
+     {"qs8_conv/neondot/1", "qs8_dwconv/neondot/1", "s8_softmax/1"},
+     3650119384232509041u},
+    {"aarch64-i8mm",
+     {"qs8_conv/neoni8mm/1", "qs8_dwconv/neondot/1", "s8_softmax/1"},
+     206456645054946125u},
+    {"armv7-neon", {"qs8_conv/neon/1", "qs8_dwconv/neon/1", "s8_softmax/1"}, 8102860097701441156u},
 };
 
 TEST(Packs, ForArmAreTheSameEverywhere) {
