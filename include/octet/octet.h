@@ -208,8 +208,9 @@ OCTET_API octet_status octet_session_options_set_ram_limit(octet_session_options
  * starts the others, which sleep between runs; runs too short to share stay on the caller's. */
 OCTET_API octet_status octet_session_options_set_threads(octet_session_options* options,
                                                          size_t threads);
-/* Use the caller's pool instead; it must outlive the session. A run occupies it, unless it calls back
- * (rows, tensors): then it stays on one thread. OCTET_UNSUPPORTED in a build without pthreadpool. */
+/* Use the caller's pool instead; it must outlive the session. A run occupies it, unless it calls
+ * back (rows, tensors): then it stays on one thread. OCTET_UNSUPPORTED in a build without
+ * pthreadpool. */
 OCTET_API octet_status octet_session_options_set_thread_pool(octet_session_options* options,
                                                              struct pthreadpool* pool);
 /* Measure each step's time; costs two clock readings a step. Default 0. */
