@@ -94,7 +94,9 @@ int Quantize(Options& options) {
   };
 
   // As float32, for what its inputs are.
-  const ModelFile file = LoadModel(options.input, LoadOptions());
+  LoadOptions load;
+  load.import = quantize.convert.import;
+  const ModelFile file = LoadModel(options.input, load);
   std::vector<TensorInfo> inputs;
   for (size_t i = 0; i < file.model.input_count(); ++i) {
     inputs.push_back(Unwrap(file.model.InputInfo(i)));
@@ -136,6 +138,7 @@ void AddQuantize(CLI::App* app, Action* action) {
   command->add_option("IN", options->input, "float model: .tflite or .onnx")->required();
   command->add_option("-o,--output", options->output, ".octet file to write")->required();
   AddDatasetOptions(command, &options->data);
+  AddImportOptions(command, &options->quantize.convert.import);
   command
       ->add_option("--range", options->range,
                    "how ranges follow from the data: minmax, average, percentile, mse, entropy")

@@ -237,7 +237,10 @@ octet_status QuantizeFile(const std::string& input, const std::string& output,
     std::vector<uint8_t> source, file;
     QuantizeReport made;
     OCTET_RETURN_IF_ERROR(ReadFile(input, &source));
-    OCTET_RETURN_IF_ERROR(Quantize(source.data(), source.size(), samples, options, &file, &made));
+    QuantizeOptions here = options;
+    ImportOptions& import = here.convert.import;
+    if (import.directory.empty()) import.directory = FolderOf(input);
+    OCTET_RETURN_IF_ERROR(Quantize(source.data(), source.size(), samples, here, &file, &made));
     OCTET_RETURN_IF_ERROR(WriteFileAtomically(output, file));
     if (report) *report = std::move(made);
     return OCTET_OK;
