@@ -124,7 +124,11 @@ Bytes RunFused(const Network& n, const GraphOp& op, IsaSet isa, const std::vecto
   c.scratch_stride = (b.scratch_bytes / 64 + 1) * 64;
   std::vector<Line> crew_memory(Crew::ThreadBytes(threads) / 64 + 1);
   Crew crew;
+#if OCTET_WITH_PTHREADPOOL
   EXPECT_TRUE(threads == 1 || crew.Start(threads, crew_memory.data()));
+#else
+  threads = 1;
+#endif
   c.threads.count = threads;
   c.threads.crew = threads == 1 ? nullptr : &crew;
   const auto run = [&] {
