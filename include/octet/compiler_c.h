@@ -42,8 +42,8 @@ typedef enum octet_goal {
   OCTET_GOAL_RAM = 1    /* operators run a few rows at a time wherever that needs less RAM */
 } octet_goal;
 
-OCTET_API octet_status octet_convert_options_set_goal(octet_convert_options* options,
-                                                      octet_goal goal);
+/* `goal` is an octet_goal. */
+OCTET_API octet_status octet_convert_options_set_goal(octet_convert_options* options, int goal);
 /* Bytes that a session on one thread may take in all; operators are streamed by rows as far as that
  * makes it necessary, or OCTET_RAM_LIMIT says what the least is. 0, the default: no limit. */
 OCTET_API octet_status octet_convert_options_set_ram_limit(octet_convert_options* options,

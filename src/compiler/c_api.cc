@@ -66,10 +66,10 @@ octet_status octet_convert_options_set_target(octet_convert_options* options, co
   });
 }
 
-octet_status octet_convert_options_set_goal(octet_convert_options* options, octet_goal goal) {
+octet_status octet_convert_options_set_goal(octet_convert_options* options, int goal) {
   OCTET_NOT_NULL(options);
   if (goal != OCTET_GOAL_SPEED && goal != OCTET_GOAL_RAM) {
-    return Fail(OCTET_INVALID_ARGUMENT, "%d is not a goal", static_cast<int>(goal));
+    return Fail(OCTET_INVALID_ARGUMENT, "%d is not a goal", goal);
   }
   options->value.goal =
       goal == OCTET_GOAL_RAM ? octet::compiler::Goal::kRam : octet::compiler::Goal::kSpeed;

@@ -69,7 +69,7 @@ int octet_compiler_c99_test(const void* tflite, size_t size, const char* input, 
   REQUIRE(octet_convert_options_set_ram_limit(options, 0) == OCTET_OK);
   REQUIRE(octet_convert_options_set_target(options, "abacus") == OCTET_OK);
   REQUIRE(octet_convert(tflite, size, options, &untouched) != OCTET_OK);
-  REQUIRE(octet_convert_options_set_goal(options, (octet_goal)7) == OCTET_INVALID_ARGUMENT);
+  REQUIRE(octet_convert_options_set_goal(options, 7) == OCTET_INVALID_ARGUMENT);
   REQUIRE(octet_convert_options_add_metadata(options, "", "x") == OCTET_INVALID_ARGUMENT);
   REQUIRE(octet_convert_options_set_target(options, "") == OCTET_OK);
   REQUIRE(octet_convert_options_add_input_shape(options, "x", shape, 4) == OCTET_OK);

@@ -64,6 +64,14 @@ namespace octet::test {
 
 uint64_t AllocationCalls() { return calls; }
 
+bool ThreadsAllocate() {
+#if OCTET_TEST_SANITIZER_HOOKS
+  return true;
+#else
+  return false;
+#endif
+}
+
 bool CountsAllocations() {
   const uint64_t before = calls;
   // Through volatile pointers, since a compiler may drop a pair of calls that nobody looks at.

@@ -9,5 +9,7 @@ namespace octet::test {
 // thread; always 0 where `CountsAllocations` is false (a sanitizer other than ours is in the way).
 uint64_t AllocationCalls();
 bool CountsAllocations();
+// A sanitizer allocates in each thread as it starts, at a time of its own.
+bool ThreadsAllocate();
 
 }  // namespace octet::test

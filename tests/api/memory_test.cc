@@ -231,6 +231,7 @@ TEST_P(Memory, RunsAllocateNothing) {
     ASSERT_EQ(model.status(), OCTET_OK) << octet_last_error();
     const std::vector<Bytes> inputs = SampleInputs(model.get(), 1);
     for (size_t threads : {1, 3}) {
+      if (threads > 1 && ThreadsAllocate()) continue;
       SessionOptions options;
       ASSERT_EQ(octet_session_options_set_threads(options.get(), threads), OCTET_OK);
       ASSERT_EQ(octet_session_options_set_profiling(options.get(), 1), OCTET_OK);
