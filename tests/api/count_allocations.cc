@@ -8,7 +8,9 @@ namespace {
 std::atomic<uint64_t> calls{0};
 }  // namespace
 
-#if defined(__has_feature)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)  // gcc's names
+#define OCTET_TEST_SANITIZER_HOOKS 1
+#elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define OCTET_TEST_SANITIZER_HOOKS 1
 #endif
