@@ -35,6 +35,22 @@ OCTET_NEON_INLINE int8x8_t RequantNeonBytes(int32x4_t a, int32x4_t b, int16x8_t 
   return vmin_s8(vmax_s8(vqmovn_s16(wide), low), high);
 }
 
+// Products of the upper eight lanes; 32-bit ARM has no instruction for them.
+OCTET_NEON_INLINE int16x8_t MulHigh(int8x16_t a, int8x16_t b) {
+#if defined(__aarch64__)
+  return vmull_high_s8(a, b);
+#else
+  return vmull_s8(vget_high_s8(a), vget_high_s8(b));
+#endif
+}
+OCTET_NEON_INLINE int16x8_t MlaHigh(int16x8_t sum, int8x16_t a, int8x16_t b) {
+#if defined(__aarch64__)
+  return vmlal_high_s8(sum, a, b);
+#else
+  return vmlal_s8(sum, vget_high_s8(a), vget_high_s8(b));
+#endif
+}
+
 // Wrapping addition.
 OCTET_NEON_INLINE int32x4_t AddNeon(int32x4_t a, int32x4_t b) {
   return vreinterpretq_s32_u32(vaddq_u32(vreinterpretq_u32_s32(a), vreinterpretq_u32_s32(b)));

@@ -15,21 +15,6 @@
 namespace octet {
 namespace {
 
-OCTET_NEON_INLINE int16x8_t MulHigh(int8x16_t a, int8x16_t b) {
-#if defined(__aarch64__)
-  return vmull_high_s8(a, b);
-#else
-  return vmull_s8(vget_high_s8(a), vget_high_s8(b));
-#endif
-}
-OCTET_NEON_INLINE int16x8_t MlaHigh(int16x8_t sum, int8x16_t a, int8x16_t b) {
-#if defined(__aarch64__)
-  return vmlal_high_s8(sum, a, b);
-#else
-  return vmlal_s8(sum, vget_high_s8(a), vget_high_s8(b));
-#endif
-}
-
 // 16 bytes of depth of kRows pixels and kGroup channels from n on: first all products, then all
 // second products, then all sums, so that an in-order CPU waits for none of them. b has their
 // weights.

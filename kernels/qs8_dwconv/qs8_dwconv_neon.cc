@@ -6,20 +6,6 @@
 namespace octet {
 namespace {
 
-OCTET_NEON_INLINE int16x8_t MulHigh(int8x16_t a, int8x16_t b) {
-#if defined(__aarch64__)
-  return vmull_high_s8(a, b);
-#else
-  return vmull_s8(vget_high_s8(a), vget_high_s8(b));
-#endif
-}
-OCTET_NEON_INLINE int16x8_t MlaHigh(int16x8_t sum, int8x16_t a, int8x16_t b) {
-#if defined(__aarch64__)
-  return vmlal_high_s8(sum, a, b);
-#else
-  return vmlal_s8(sum, vget_high_s8(a), vget_high_s8(b));
-#endif
-}
 OCTET_NEON_INLINE int32x4_t AddHigh(int32x4_t sum, int16x8_t x) {
 #if defined(__aarch64__)
   return vaddw_high_s16(sum, x);

@@ -42,40 +42,7 @@ inline __attribute__((always_inline)) void Tile(const uint8_t* from, ptrdiff_t f
   }
 }
 
-template <class E>
-inline __attribute__((always_inline)) void Turn(const uint8_t* from, ptrdiff_t from_stride,
-                                                uint8_t* to, ptrdiff_t to_stride, size_t rows,
-                                                size_t columns, XxTransposeFn reference) {
-  constexpr size_t kSide = 16 / E::kElement;
-  const size_t whole_rows = rows / kSide * kSide, whole_columns = columns / kSide * kSide;
-  const auto in = [&](size_t r, size_t c) {
-    return from + static_cast<ptrdiff_t>(r) * from_stride + c * E::kElement;
-  };
-  const auto out = [&](size_t r, size_t c) {
-    return to + static_cast<ptrdiff_t>(c) * to_stride + r * E::kElement;
-  };
-  // Blocks of cache lines on both sides: a line is whole before it is left.
-  constexpr size_t kLine = 4 * kSide;
-  for (size_t r0 = 0; r0 < whole_rows; r0 += kLine) {
-    const size_t r1 = whole_rows - r0 < kLine ? whole_rows : r0 + kLine;
-    for (size_t c0 = 0; c0 < whole_columns; c0 += kLine) {
-      const size_t c1 = whole_columns - c0 < kLine ? whole_columns : c0 + kLine;
-      for (size_t c = c0; c < c1; c += kSide) {
-        for (size_t r = r0; r < r1; r += kSide) {
-          Tile<E>(in(r, c), from_stride, out(r, c), to_stride);
-        }
-      }
-    }
-  }
-  if (whole_columns < columns) {
-    reference(in(0, whole_columns), from_stride, out(0, whole_columns), to_stride, rows,
-              columns - whole_columns);
-  }
-  if (whole_rows < rows) {
-    reference(in(whole_rows, 0), from_stride, out(whole_rows, 0), to_stride, rows - whole_rows,
-              whole_columns);
-  }
-}
+#include "kernels/xx_transpose/xx_transpose_tiles.inc"
 
 }  // namespace
 

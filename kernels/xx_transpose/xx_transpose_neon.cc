@@ -50,32 +50,7 @@ inline __attribute__((always_inline)) void Tile(const uint8_t* from, ptrdiff_t f
   for (int c = 0; c < kSide; ++c) vst1q_u8(to + c * to_stride, x[c]);
 }
 
-template <class E>
-inline __attribute__((always_inline)) void Turn(const uint8_t* from, ptrdiff_t from_stride,
-                                                uint8_t* to, ptrdiff_t to_stride, size_t rows,
-                                                size_t columns, XxTransposeFn reference) {
-  constexpr size_t kSide = 16 / E::kElement;
-  const size_t whole_rows = rows / kSide * kSide, whole_columns = columns / kSide * kSide;
-  const auto in = [&](size_t r, size_t c) {
-    return from + static_cast<ptrdiff_t>(r) * from_stride + c * E::kElement;
-  };
-  const auto out = [&](size_t r, size_t c) {
-    return to + static_cast<ptrdiff_t>(c) * to_stride + r * E::kElement;
-  };
-  for (size_t r = 0; r < whole_rows; r += kSide) {
-    for (size_t c = 0; c < whole_columns; c += kSide) {
-      Tile<E>(in(r, c), from_stride, out(r, c), to_stride);
-    }
-  }
-  if (whole_columns < columns) {
-    reference(in(0, whole_columns), from_stride, out(0, whole_columns), to_stride, rows,
-              columns - whole_columns);
-  }
-  if (whole_rows < rows) {
-    reference(in(whole_rows, 0), from_stride, out(whole_rows, 0), to_stride, rows - whole_rows,
-              whole_columns);
-  }
-}
+#include "kernels/xx_transpose/xx_transpose_tiles.inc"
 
 }  // namespace
 
