@@ -18,6 +18,10 @@
 // One input channel with several output channels: four columns of one row are a group, and the
 // staged bytes are the same for all channels ("spread").
 //
+// A column of pixels (width 1, kernel Kx1) lies in memory as a row does, so bands of its rows run
+// as parts of a row and the kernel as 1xK ("column"): the same taps in the same groups, so that the
+// same pack serves rows of a ring one by one.
+//
 // Lanes. A vector has V bytes of V channels of one pixel; a narrow block has B = V/2 or V/4
 // channels, and a vector V/B pixels. Unpacking works on 16-byte lanes: staged vector j (of four)
 // holds bytes 16 L + 4 j + {0..3} of each lane L, four taps of each. Packing the four results
@@ -73,6 +77,9 @@ struct DwX86Block {
 constexpr size_t kDwX86JobBytes = 48;
 
 DwX86Plan MakeDwX86Plan(const QS8DwConvShape& shape, DwX86Isa isa);
+bool DwX86IsColumn(const QS8DwConvShape& shape);
+// The row that a column is.
+QS8DwConvShape DwX86RowOfColumn(const QS8DwConvShape& shape);
 int32_t DwX86BlockCount(const QS8DwConvShape& shape, int32_t vector);
 DwX86Block DwX86BlockAt(const QS8DwConvShape& shape, int32_t vector, int32_t index);
 // Staged columns (of one phase of the stride) that `outputs` outputs need.

@@ -266,9 +266,8 @@ void RunSpread(const Context& context, int32_t channel_begin, int32_t channel_en
   });
 }
 
-void RunDwConv(const QS8DwConvRun& run, DwX86Isa isa) {
+void RunPlanned(const QS8DwConvRun& run, DwX86Isa isa, const DwX86Plan& plan) {
   const QS8DwConvShape& s = *run.shape;
-  const DwX86Plan plan = MakeDwX86Plan(s, isa);
   const uint8_t* const pack = static_cast<const uint8_t*>(run.pack);
   const auto pack_of = [&](int32_t block) {
     return pack + plan.pack_header + plan.pack_block * block;
@@ -357,6 +356,51 @@ void RunDwConv(const QS8DwConvRun& run, DwX86Isa isa) {
       });
     }
   }
+}
+
+// Rows [y, end) of a column's image as a part of a row, where they lie one behind the other.
+bool RunAsRow(const QS8DwConvRun& run, DwX86Isa isa, const QS8DwConvShape& whole,
+              const DwX86Plan& plan, int32_t image, int32_t y, int32_t end) {
+  const QS8DwConvShape& s = *run.shape;
+  const int32_t top = y * s.stride_h - s.pad_top;
+  const int32_t bottom = (end - 1) * s.stride_h - s.pad_top + (s.kernel_h - 1) * s.dilation_h + 1;
+  const int32_t first = top > 0 ? top : 0, last = bottom < s.in_h ? bottom : s.in_h;
+  const int32_t in_row = image * s.in_h + first, out_row = image * s.out_h + y;
+  if (first >= last || run.input.stride != static_cast<size_t>(s.in_c) ||
+      run.output.stride != static_cast<size_t>(s.out_c()) ||
+      run.input.contiguous(in_row, last - first) < last - first ||
+      run.output.contiguous(out_row, end - y) < end - y) {
+    return false;
+  }
+  QS8DwConvShape row = whole;
+  row.in_w = last - first;
+  row.out_w = end - y;
+  row.pad_left = first - top;
+  QS8DwConvRun as_row = run;
+  as_row.shape = &row;
+  as_row.input = {InputRow(run.input, in_row), 0, 0};
+  as_row.output = {OutputRow(run.output, out_row), 0, 0};
+  as_row.row_begin = 0;
+  as_row.row_end = 1;
+  RunPlanned(as_row, isa, plan);
+  return true;
+}
+
+void RunDwConv(const QS8DwConvRun& run, DwX86Isa isa) {
+  const QS8DwConvShape& s = *run.shape;
+  if (!DwX86IsColumn(s) || run.row_end - run.row_begin < 2) {
+    return RunPlanned(run, isa, MakeDwX86Plan(s, isa));
+  }
+  // Planned for all of the row, whatever part of it runs: scratch was.
+  const QS8DwConvShape row = DwX86RowOfColumn(s);
+  const DwX86Plan row_plan = MakeDwX86Plan(row, isa);
+  ForImages(run, [&](int32_t image, int32_t y, int32_t end) {
+    if (RunAsRow(run, isa, row, row_plan, image, y, end)) return;
+    QS8DwConvRun rows = run;
+    rows.row_begin = image * s.out_h + y;
+    rows.row_end = image * s.out_h + end;
+    RunPlanned(rows, isa, MakeDwX86Plan(s, isa));
+  });
 }
 
 }  // namespace

@@ -113,6 +113,24 @@ int32_t DwX86PhasesUsed(const QS8DwConvShape& s, const DwX86Group& group) {
   return used;
 }
 
+bool DwX86IsColumn(const QS8DwConvShape& s) {
+  return s.in_w == 1 && s.out_w == 1 && s.kernel_w == 1 && s.pad_left == 0 && s.kernel_h > 1 &&
+         s.in_c > 1;
+}
+
+QS8DwConvShape DwX86RowOfColumn(const QS8DwConvShape& s) {
+  QS8DwConvShape row = s;
+  row.batch = row.in_h = row.out_h = row.kernel_h = row.stride_h = row.dilation_h = 1;
+  row.in_w = s.in_h;
+  row.out_w = s.run_rows > 0 && s.run_rows < s.out_h ? s.run_rows : s.out_h;
+  row.kernel_w = s.kernel_h;
+  row.stride_w = s.stride_h;
+  row.dilation_w = s.dilation_h;
+  row.pad_left = s.pad_top;
+  row.pad_top = 0;
+  return row;
+}
+
 DwX86Plan MakeDwX86Plan(const QS8DwConvShape& s, DwX86Isa isa) {
   DwX86Plan plan = {};
   plan.vector = isa.vector;
@@ -121,7 +139,8 @@ DwX86Plan MakeDwX86Plan(const QS8DwConvShape& s, DwX86Isa isa) {
   plan.weight_sets =
       !isa.dot || s.weight_zero_point == 0 ? 1 : (s.weight_zero_point > -128 ? 2 : 3);
   const bool spread = s.in_c == 1 && s.depth_multiplier > 1 && s.dilation_w == 1;
-  plan.pair = s.stride_h == 1 && s.kernel_h > 1 && !spread ? 2 : 1;
+  const bool pairs = s.stride_h == 1 && s.kernel_h > 1 && !spread && !DwX86IsColumn(s);
+  plan.pair = pairs ? 2 : 1;
   plan.window_rows = s.kernel_h + plan.pair - 1;
   plan.groups = spread ? plan.window_rows : (plan.window_rows + 3) / 4;
   if (spread) {  // pixels enough for two vectors beyond the last
@@ -164,7 +183,7 @@ size_t PackBytes(const QS8DwConvShape& s, DwX86Isa isa) {
 }
 
 // Row pointers, jobs, offsets of the taps, one vector of zero points, staging.
-size_t ScratchBytes(const QS8DwConvShape& s, DwX86Isa isa) {
+size_t PlannedScratchBytes(const QS8DwConvShape& s, DwX86Isa isa) {
   const DwX86Plan plan = MakeDwX86Plan(s, isa);
   size_t most = 0;
   if (plan.spread_plane > 0) {
@@ -185,6 +204,13 @@ size_t ScratchBytes(const QS8DwConvShape& s, DwX86Isa isa) {
     if (bytes > most) most = bytes;
   }
   return plan.rows_bytes + plan.jobs_bytes + plan.offsets_bytes + kAlign + most;
+}
+
+size_t ScratchBytes(const QS8DwConvShape& s, DwX86Isa isa) {
+  const size_t rows = PlannedScratchBytes(s, isa);
+  if (!DwX86IsColumn(s)) return rows;
+  const size_t as_row = PlannedScratchBytes(DwX86RowOfColumn(s), isa);
+  return rows > as_row ? rows : as_row;
 }
 
 // Number `set` of the int8 numbers that sum up to the weight, zero point subtracted, of output row

@@ -114,17 +114,19 @@ void Stage(const StageArgs& a) {
   const QS8DwConvShape& s = *a.shape;
   const int32_t pixels = kV / a.width;
   const int32_t vectors = (job.staged_columns + pixels - 1) / pixels;
+  const bool loads = pixels == 1 && s.depth_multiplier == 1 && (Ops::kMasks || a.channels == kV);
+  const Ops::Mask mask = Ops::MaskOf(a.channels);
   const auto border = [&](int32_t v) {
-    if (pixels == 1 && job.columns == 1) {
-      const int32_t column = job.first_column + v * s.stride_w;
-      if (column < 0 || column >= s.in_w) {
-        const Int zeros = Ops::Load(a.zeros);
-        const Int in[4] = {zeros, zeros, zeros, zeros};
-        StageVector(in, a.staged + static_cast<size_t>(v) * kV, a.plane);
-        return;
-      }
+    if (!loads) return StageSlowly(a, v);
+    Int in[4];
+    for (int k = 0; k < 4; ++k) {
+      const int32_t column = job.first_column + v * s.stride_w + a.shifts[k];
+      const bool inside = a.sources[k] != nullptr && column >= 0 && column < s.in_w;
+      in[k] = inside
+                  ? Ops::LoadPixels<1>(a.sources[k] + static_cast<size_t>(column) * s.in_c, 0, mask)
+                  : Ops::Load(a.zeros);
     }
-    StageSlowly(a, v);
+    StageVector(in, a.staged + static_cast<size_t>(v) * kV, a.plane);
   };
   for (int32_t v = 0; v < job.inside; ++v) border(v);
   if (job.inside < job.outside) {

@@ -159,21 +159,23 @@ class Runner {
     run.output = {out.get() + guard, out_row_, 0};
     run.scratch = scratch.get();
     const int32_t rows = s.out_h * s.batch;
-    // A ring that holds what one band of one row needs, at most the whole image.
-    int32_t ring_rows = (s.kernel_h - 1) * s.dilation_h + 1;
-    if (ring_rows > s.in_h) ring_rows = s.in_h;
-    const Buffer<int8_t> ring_buffer = Allocate<int8_t>(in_row_ * ring_rows);
     const int32_t block = kernel.channel_block;
     const int32_t blocks = (s.in_c + block - 1) / block;
-    if (bands > rows || ring) bands = rows;
+    if (bands > rows || (ring && s.batch > 1)) bands = rows;
     if (slices > blocks) slices = blocks;
+    // A ring that holds what one band needs, at most the whole image.
+    const int32_t tallest = (rows + bands - 1) / bands;
+    int32_t ring_rows = (tallest - 1) * s.stride_h + (s.kernel_h - 1) * s.dilation_h + 1;
+    if (ring_rows > s.in_h) ring_rows = s.in_h;
+    const Buffer<int8_t> ring_buffer = Allocate<int8_t>(in_row_ * ring_rows);
     for (int32_t b = 0; b < bands; ++b) {
       run.row_begin = static_cast<int32_t>(int64_t{rows} * b / bands);
       run.row_end = static_cast<int32_t>(int64_t{rows} * (b + 1) / bands);
       if (ring) {
-        const int32_t image = b / s.out_h;
-        const int32_t top = b % s.out_h * s.stride_h - s.pad_top;
-        for (int32_t y = top; y < top + (s.kernel_h - 1) * s.dilation_h + 1; ++y) {
+        const int32_t image = run.row_begin / s.out_h;
+        const int32_t top = run.row_begin % s.out_h * s.stride_h - s.pad_top;
+        const int32_t last = (run.row_end - 1) % s.out_h * s.stride_h - s.pad_top;
+        for (int32_t y = top; y < last + (s.kernel_h - 1) * s.dilation_h + 1; ++y) {
           if (y < 0 || y >= s.in_h) continue;
           const int32_t row = image * s.in_h + y;
           std::memcpy(ring_buffer.get() + row % ring_rows * in_row_, input_.get() + row * in_row_,
@@ -240,7 +242,10 @@ void CheckAll(const Case& c, uint32_t seed) {
     if (!isa.has(kernel.isa) || !kernel.supports(c.shape)) continue;
     runner.Check(kernel, 1, 1, false);
     runner.Check(kernel, 3, 2, false);
-    if (seed % 4 == 0) runner.Check(kernel, 2, 3, true);
+    if (seed % 4 == 0) {
+      runner.Check(kernel, c.shape.out_h * c.shape.batch, 3, true);
+      runner.Check(kernel, 3, 1, true);
+    }
   }
 }
 
@@ -324,6 +329,30 @@ TEST(QS8DwConv, OtherKernels) {
     s.out_h = (s.in_h - s.kernel_h) / s.stride_h + 1;
     s.out_w = (s.in_w - s.kernel_w) / s.stride_w + 1;
     CheckActivations(s, seed += 4);
+  }
+}
+
+// One pixel wide: kernels may take columns for rows.
+TEST(QS8DwConv, Columns) {
+  std::mt19937 random(2);
+  const auto in = [&](int32_t low, int32_t high) {
+    return low + static_cast<int32_t>(random() % static_cast<uint32_t>(high - low + 1));
+  };
+  for (uint32_t seed = 0; seed < 800; seed += 4) {
+    QS8DwConvShape s;
+    s.batch = in(0, 3) ? 1 : 2;
+    s.in_h = in(1, 70);
+    s.in_c = in(0, 1) ? in(1, 20) : in(20, 200);
+    s.depth_multiplier = in(0, 3) ? 1 : 2;
+    s.kernel_h = in(2, 17);
+    s.stride_h = in(0, 1) ? 1 : in(2, 3);
+    s.dilation_h = in(0, 2) ? 1 : in(2, 3);
+    s.pad_top = in(0, (s.kernel_h - 1) * s.dilation_h);
+    s.out_h = in(1, (s.in_h + s.pad_top + s.stride_h - 1) / s.stride_h);
+    s.input_zero_point = in(-128, 127);
+    s.weight_zero_point = in(0, 2) ? 0 : in(-128, 127);
+    s.output_zero_point = -128;
+    CheckActivations(s, seed);
   }
 }
 
