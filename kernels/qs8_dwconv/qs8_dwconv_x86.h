@@ -78,6 +78,8 @@ constexpr size_t kDwX86JobBytes = 48;
 
 DwX86Plan MakeDwX86Plan(const QS8DwConvShape& shape, DwX86Isa isa);
 bool DwX86IsColumn(const QS8DwConvShape& shape);
+// May bands of a column run as parts of a row? Plans that save RAM have no scratch for it.
+bool DwX86RunsAsRow(const QS8DwConvShape& shape);
 // The row that a column is.
 QS8DwConvShape DwX86RowOfColumn(const QS8DwConvShape& shape);
 int32_t DwX86BlockCount(const QS8DwConvShape& shape, int32_t vector);

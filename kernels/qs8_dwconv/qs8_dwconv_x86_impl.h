@@ -388,7 +388,7 @@ bool RunAsRow(const QS8DwConvRun& run, DwX86Isa isa, const QS8DwConvShape& whole
 
 void RunDwConv(const QS8DwConvRun& run, DwX86Isa isa) {
   const QS8DwConvShape& s = *run.shape;
-  if (!DwX86IsColumn(s) || run.row_end - run.row_begin < 2) {
+  if (!DwX86RunsAsRow(s) || run.row_end - run.row_begin < 2) {
     return RunPlanned(run, isa, MakeDwX86Plan(s, isa));
   }
   // Planned for all of the row, whatever part of it runs: scratch was.

@@ -118,11 +118,15 @@ bool DwX86IsColumn(const QS8DwConvShape& s) {
          s.in_c > 1;
 }
 
+bool DwX86RunsAsRow(const QS8DwConvShape& s) {
+  return DwX86IsColumn(s) && s.out_h > 1 && s.run_rows == 0;
+}
+
 QS8DwConvShape DwX86RowOfColumn(const QS8DwConvShape& s) {
   QS8DwConvShape row = s;
   row.batch = row.in_h = row.out_h = row.kernel_h = row.stride_h = row.dilation_h = 1;
   row.in_w = s.in_h;
-  row.out_w = s.run_rows > 0 && s.run_rows < s.out_h ? s.run_rows : s.out_h;
+  row.out_w = s.out_h;
   row.kernel_w = s.kernel_h;
   row.stride_w = s.stride_h;
   row.dilation_w = s.dilation_h;
@@ -208,7 +212,7 @@ size_t PlannedScratchBytes(const QS8DwConvShape& s, DwX86Isa isa) {
 
 size_t ScratchBytes(const QS8DwConvShape& s, DwX86Isa isa) {
   const size_t rows = PlannedScratchBytes(s, isa);
-  if (!DwX86IsColumn(s)) return rows;
+  if (!DwX86RunsAsRow(s)) return rows;
   const size_t as_row = PlannedScratchBytes(DwX86RowOfColumn(s), isa);
   return rows > as_row ? rows : as_row;
 }
