@@ -36,12 +36,15 @@ struct QS8ConvShape {
   int32_t weight_zero_point = 0;  // non-zero in legacy uint8 models only
   int32_t output_zero_point = 0;
   int32_t act_min = -128, act_max = 127;
-  int32_t run_rows = 0;  // for scratch_bytes alone: no run has more rows; 0: any number
+  // No run has more rows (of a plan that saves RAM: kernels take less scratch); 0: any number.
+  // Packs don't depend on it.
+  int32_t run_rows = 0;
 
   // The most rows of one image in a run.
   int32_t band_limit() const { return run_rows > 0 && run_rows < out_h ? run_rows : out_h; }
-  int32_t group_in_c() const { return in_c / groups; }
-  int32_t group_out_c() const { return out_c / groups; }
+  // A division takes longer than much else before a small layer's first product.
+  int32_t group_in_c() const { return groups == 1 ? in_c : in_c / groups; }
+  int32_t group_out_c() const { return groups == 1 ? out_c : out_c / groups; }
   bool pointwise() const {  // every output pixel is made of the input pixel at the same place
     return kernel_h == 1 && kernel_w == 1 && stride_h == 1 && stride_w == 1 && pad_top == 0 &&
            pad_left == 0 && in_h == out_h && in_w == out_w;

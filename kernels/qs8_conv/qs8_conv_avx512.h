@@ -92,67 +92,92 @@ alignas(64) constexpr uint8_t kOrder[64] = {
     8, 10, 12, 14, 24, 26, 28, 30, 40, 42, 44, 46, 56, 58, 60, 62,  //
     9, 11, 13, 15, 25, 27, 29, 31, 41, 43, 45, 47, 57, 59, 61, 63};
 
-// A tile's accumulators, in fixed point, to bytes; which pixels are in doubt (a bit each).
+// Stores a pixel's part of `bytes`: kVectors blocks from block kFirst on, those lanes that the run
+// is to write.
+template <int kFirst, int kVectors>
+static inline __attribute__((always_inline)) void StorePixel(__m512i bytes, bool whole,
+                                                             __mmask64 store, int8_t* to) {
+  if (__builtin_expect(!whole, 0)) {
+    constexpr int kLanes = kFirst == 2 ? 14 : kFirst;  // from that block on
+    _mm512_mask_storeu_epi8(to, store,
+                            kFirst == 0 ? bytes : _mm512_shuffle_i32x4(bytes, bytes, kLanes));
+  } else if (kVectors == 1) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_extracti32x4_epi32(bytes, kFirst));
+  } else if (kVectors == 4) {
+    _mm512_storeu_si512(to, bytes);
+  } else {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+                        _mm512_extracti64x4_epi64(bytes, kFirst / 2));
+    if (kVectors == 3) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 32), _mm512_extracti32x4_epi32(bytes, 2));
+    }
+  }
+}
+
+// A tile's accumulators, in fixed point, to bytes; which pixels are in doubt (a bit each, or a bit
+// for all that share a vector of bytes). Of narrow tiles four blocks of neighbouring pixels make a
+// vector of bytes.
 template <int kRows, int kVectors, bool kRelu>
 static inline __attribute__((always_inline)) uint32_t StoreByFixed(
     const ConvX86Constants* k, const __m512i (&acc)[kRows][kVectors], const Epilogue& e,
     RequantMasks512 masks, bool clamp, __mmask64 store, int8_t* const* out, ptrdiff_t out_offset) {
+  constexpr int kShare = kVectors <= 2 && kRows * kVectors % 4 == 0 ? 4 / kVectors : 1;  // pixels
+  constexpr int kGroups = kRows / kShare, kEach = kVectors * kShare;
   const __m512i limit = _mm512_load_si512(e.doubt);
-  __m512i doubt[kRows];
-  __m512i halves[kRows][2];
+  __m512i doubt[kGroups];
+  __m512i halves[kGroups][2];
 #pragma GCC unroll 2
-  for (int v = 0; v < kVectors; v += 2) {
-    const int w = v + 1 < kVectors ? v + 1 : v;
-    const __m512 scale_v = _mm512_load_ps(k[v].scale), scale_w = _mm512_load_ps(k[w].scale);
-    const __m512 offset_v = _mm512_load_ps(k[v].offset), offset_w = _mm512_load_ps(k[w].offset);
+  for (int v = 0; v < kEach; v += 2) {
+    const int w = v + 1 < kEach ? v + 1 : v;
+    const ConvX86Constants &kv = k[v % kVectors], &kw = k[w % kVectors];
+    const __m512 scale_v = _mm512_load_ps(kv.scale), scale_w = _mm512_load_ps(kw.scale);
+    const __m512 offset_v = _mm512_load_ps(kv.offset), offset_w = _mm512_load_ps(kw.offset);
 #pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
+    for (int g = 0; g < kGroups; ++g) {
+      const __m512i acc_v = acc[g * kShare + v / kVectors][v % kVectors];
+      const __m512i acc_w = acc[g * kShare + w / kVectors][w % kVectors];
       __m512i y, z;
       if (kRelu) {
-        y = RequantRelu512(acc[r][v], scale_v, offset_v);
-        z = w == v ? y : RequantRelu512(acc[r][w], scale_w, offset_w);
+        y = RequantRelu512(acc_v, scale_v, offset_v);
+        z = w == v ? y : RequantRelu512(acc_w, scale_w, offset_w);
       } else {
         const __m512i offset = _mm512_load_si512(e.offset);
         const __m512i sign = _mm512_load_si512(e.sign);
-        y = RequantSigned512(acc[r][v], scale_v, offset_v, offset, sign);
-        z = w == v ? y : RequantSigned512(acc[r][w], scale_w, offset_w, offset, sign);
+        y = RequantSigned512(acc_v, scale_v, offset_v, offset, sign);
+        z = w == v ? y : RequantSigned512(acc_w, scale_w, offset_w, offset, sign);
       }
-      doubt[r] = RequantDoubt512(v == 0 ? limit : doubt[r], y, masks);
-      if (w != v) doubt[r] = RequantDoubt512(doubt[r], z, masks);
-      halves[r][v / 2] = w == v ? _mm512_srli_epi32(y, 16) : RequantHalves512(y, z, masks);
+      doubt[g] = RequantDoubt512(v == 0 ? limit : doubt[g], y, masks);
+      if (w != v) doubt[g] = RequantDoubt512(doubt[g], z, masks);
+      halves[g][v / 2] = w == v ? _mm512_srli_epi32(y, 16) : RequantHalves512(y, z, masks);
     }
   }
   const bool whole = store == ~uint64_t{0} >> (64 - 16 * kVectors);
   const __m512i order = _mm512_load_si512(kOrder);
   __m512i all = doubt[0];
 #pragma GCC unroll 8
-  for (int r = 0; r < kRows; ++r) {
+  for (int g = 0; g < kGroups; ++g) {
     __m512i bytes = _mm512_permutexvar_epi8(
-        order, _mm512_packs_epi16(halves[r][0], halves[r][kVectors > 2 ? 1 : 0]));
+        order, _mm512_packs_epi16(halves[g][0], halves[g][kEach > 2 ? 1 : 0]));
     if (clamp) {
       bytes = _mm512_max_epi8(bytes, _mm512_load_si512(e.low));
       bytes = _mm512_min_epi8(bytes, _mm512_load_si512(e.high));
     }
-    if (r > 0) all = _mm512_min_epu16(all, doubt[r]);
-    int8_t* to = out[r] + out_offset;
-    if (__builtin_expect(!whole, 0)) {
-      _mm512_mask_storeu_epi8(to, store, bytes);
-    } else if (kVectors == 1) {
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_castsi512_si128(bytes));
-    } else if (kVectors == 4) {
-      _mm512_storeu_si512(to, bytes);
-    } else {
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_castsi512_si256(bytes));
-      if (kVectors == 3) {
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 32), _mm512_extracti32x4_epi32(bytes, 2));
-      }
+    if (g > 0) all = _mm512_min_epu16(all, doubt[g]);
+    int8_t* const* to = out + g * kShare;
+    StorePixel<0, kVectors>(bytes, whole, store, to[0] + out_offset);
+    if constexpr (kShare == 2) StorePixel<2, kVectors>(bytes, whole, store, to[1] + out_offset);
+    if constexpr (kShare == 4) {
+      StorePixel<1, kVectors>(bytes, whole, store, to[1] + out_offset);
+      StorePixel<2, kVectors>(bytes, whole, store, to[2] + out_offset);
+      StorePixel<3, kVectors>(bytes, whole, store, to[3] + out_offset);
     }
   }
   uint32_t again = 0;
   if (__builtin_expect(RequantIsDoubtful512(all, limit), 0)) {
+    constexpr uint32_t kPixels = (1u << kShare) - 1;
 #pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      again |= static_cast<uint32_t>(RequantIsDoubtful512(doubt[r], limit)) << r;
+    for (int g = 0; g < kGroups; ++g) {
+      again |= (RequantIsDoubtful512(doubt[g], limit) ? kPixels : 0) << g * kShare;
     }
   }
   return again;

@@ -5,8 +5,9 @@
 namespace octet {
 namespace {
 
-constexpr int kMaxRows = 6;     // pixels of a tile
-constexpr int kMaxVectors = 4;  // blocks of 16 channels of a tile
+constexpr int kMaxRows = 6;        // pixels of a tile
+constexpr int kMaxNarrowRows = 8;  // of a tile of one block
+constexpr int kMaxVectors = 4;     // blocks of 16 channels of a tile
 
 // Addresses are base + index: without this the compiler advances a pointer for each pixel.
 #define OCTET_ONE_INDEX(at, w) __asm__("" : "+r"(at), "+r"(w))
@@ -27,16 +28,39 @@ static __attribute__((noinline)) void ByInteger(const ConvX86Job& job, const Col
   }
 }
 
+// Accumulators to bytes; which pixels are in doubt (a bit each).
+template <int kRows, int kVectors>
+static inline __attribute__((always_inline)) uint32_t Finish(
+    const ConvX86Job& job, const Columns& c, const __m512i (&acc)[kRows][kVectors],
+    RequantMasks512 masks, int8_t* const* out, ptrdiff_t out_offset) {
+  const bool clamp = job.act_min != -128 || job.act_max != 127;
+  if (c.form == kConvX86Relu) {
+    return StoreByFixed<kRows, kVectors, true>(c.constants, acc, c.epilogue, masks, clamp, c.store,
+                                               out, out_offset);
+  }
+  if (c.form == kConvX86Signed) {
+    return StoreByFixed<kRows, kVectors, false>(c.constants, acc, c.epilogue, masks, clamp, c.store,
+                                                out, out_offset);
+  }
+  alignas(64) int32_t values[kRows * kVectors * kConvX86Block];
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      _mm512_store_si512(values + (r * kVectors + v) * kConvX86Block, acc[r][v]);
+    }
+  }
+  StoreByInteger(job, c, values, kRows, kVectors, out);
+  return 0;
+}
+
 // `count` tiles of kRows pixels from pixel `first` on.
 template <int kRows, int kVectors>
 static void Tiles(const ConvX86Job& job, const Columns& c, int32_t first, int32_t count) {
   // With few accumulators the latency of the multiplication shows: give each two of them.
   constexpr int kChains = kRows * kVectors <= 8 ? 2 : 1;
   const ConvX86Constants* const constants = c.constants;
-  const ConvX86Form form = c.form;
   const size_t stride = job.block_bytes;
-  const bool clamp = job.act_min != -128 || job.act_max != 127;
-  const __mmask64 store = c.store;
   RequantMasks512 masks;
   RequantKeep512(&masks);
 
@@ -109,54 +133,118 @@ static void Tiles(const ConvX86Job& job, const Columns& c, int32_t first, int32_
       }
     }
 
-    int8_t* const* out = job.out + first;
-    uint32_t again = 0;
-    if (form == kConvX86Relu) {
-      again = StoreByFixed<kRows, kVectors, true>(constants, acc, c.epilogue, masks, clamp, store,
-                                                  out, job.out_offset);
-    } else if (form == kConvX86Signed) {
-      again = StoreByFixed<kRows, kVectors, false>(constants, acc, c.epilogue, masks, clamp, store,
-                                                   out, job.out_offset);
-    } else {
-      alignas(64) int32_t values[kRows * kVectors * kConvX86Block];
-#pragma GCC unroll 8
-      for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 8
-        for (int v = 0; v < kVectors; ++v) {
-          _mm512_store_si512(values + (r * kVectors + v) * kConvX86Block, acc[r][v]);
-        }
-      }
-      StoreByInteger(job, c, values, kRows, kVectors, out);
-    }
+    const uint32_t again =
+        Finish<kRows, kVectors>(job, c, acc, masks, job.out + first, job.out_offset);
     if (__builtin_expect(again != 0, 0)) ByInteger<kVectors>(job, c, first, again);
+  }
+}
+
+// One pixel of two times four blocks: twice as many weights on their way from the second-level
+// cache, which is what a fully connected layer waits for.
+static void WidePixel(const ConvX86Job& job, const Columns& low, const Columns& high) {
+  constexpr int kVectors = 2 * kMaxVectors;
+  const size_t stride = job.block_bytes;
+  RequantMasks512 masks;
+  RequantKeep512(&masks);
+  __m512i acc[kVectors], other[kVectors];
+#pragma GCC unroll 8
+  for (int v = 0; v < kVectors; ++v) {
+    acc[v] = _mm512_load_si512(low.constants[v].bias);
+    other[v] = _mm512_setzero_si512();
+  }
+  const uint8_t* in = job.in[0] + job.in_offset;
+  const uint8_t* w = low.weights;
+  const uint8_t* w3 = w + 3 * stride;
+  const uint8_t* w6 = w + 6 * stride;
+  int32_t steps = job.steps;
+  const auto step = [&](__m512i(&to)[kVectors], size_t at) __attribute__((always_inline)) {
+    const __m512i a = Splat(in + at);
+    const size_t from = at * kConvX86Block;
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      const uint8_t* const near = v < 3 ? w : v < 6 ? w3 : w6;
+      const __m512i b = _mm512_load_si512(near + static_cast<size_t>(v % 3) * stride + from);
+      to[v] = _mm512_dpbusd_epi32(to[v], a, b);
+    }
+  };
+  for (; steps >= 2; steps -= 2) {
+    step(acc, 0);
+    step(other, 4);
+    in += 8, w += 128, w3 += 128, w6 += 128;
+  }
+  if (steps > 0) step(acc, 0);
+  __m512i half[2][1][kMaxVectors];
+#pragma GCC unroll 8
+  for (int v = 0; v < kVectors; ++v) {
+    half[v / kMaxVectors][0][v % kMaxVectors] = _mm512_add_epi32(acc[v], other[v]);
+  }
+  if (Finish<1, kMaxVectors>(job, low, half[0], masks, job.out, job.out_offset) != 0) {
+    ByInteger<kMaxVectors>(job, low, 0, 1);
+  }
+  ConvX86Job behind = job;
+  behind.out_offset += kMaxVectors * kConvX86Block;
+  if (Finish<1, kMaxVectors>(behind, high, half[1], masks, job.out, behind.out_offset) != 0) {
+    ByInteger<kMaxVectors>(behind, high, 0, 1);
   }
 }
 
 using TilesFn = void (*)(const ConvX86Job&, const Columns&, int32_t, int32_t);
 
-constexpr TilesFn kTiles[kMaxVectors][kMaxRows] = {
-    {Tiles<1, 1>, Tiles<2, 1>, Tiles<3, 1>, Tiles<4, 1>, Tiles<5, 1>, Tiles<6, 1>},
-    {Tiles<1, 2>, Tiles<2, 2>, Tiles<3, 2>, Tiles<4, 2>, Tiles<5, 2>, Tiles<6, 2>},
+// Narrow tiles have multiples of those pixels that share a vector of bytes, and the rest.
+constexpr TilesFn kTiles[kMaxVectors][kMaxNarrowRows] = {
+    {Tiles<1, 1>, Tiles<2, 1>, Tiles<3, 1>, Tiles<4, 1>, nullptr, nullptr, nullptr, Tiles<8, 1>},
+    {Tiles<1, 2>, Tiles<2, 2>, nullptr, Tiles<4, 2>, nullptr, Tiles<6, 2>},
     {Tiles<1, 3>, Tiles<2, 3>, Tiles<3, 3>, Tiles<4, 3>, Tiles<5, 3>, Tiles<6, 3>},
     {Tiles<1, 4>, Tiles<2, 4>, Tiles<3, 4>, Tiles<4, 4>, Tiles<5, 4>, Tiles<6, 4>},
 };
 
+// Pixels cut evenly into tiles of whole units: `larger` of rows + unit pixels, `smaller` of rows,
+// and a rest below a unit.
+struct Cut {
+  int32_t unit, rows, larger, smaller;
+};
+
+template <int kUnit, int kMost>
+static Cut CutPixels(int32_t pixels) {
+  const uint32_t units = static_cast<uint32_t>(pixels) / kUnit;
+  const uint32_t tiles = (units + kMost / kUnit - 1) / (kMost / kUnit);
+  if (tiles == 0) return {kUnit, 0, 0, 0};
+  const uint32_t rows = units / tiles, larger = units % tiles;
+  return {kUnit, static_cast<int32_t>(rows * kUnit), static_cast<int32_t>(larger),
+          static_cast<int32_t>(tiles - larger)};
+}
+
 static void Compute(const ConvX86Job& job) {
   // Columns and pixels are cut evenly: 144 channels are 3 x 48, not 64 + 64 + 16.
   const int32_t parts = (job.blocks + kMaxVectors - 1) / kMaxVectors;
-  const int32_t tiles = (job.pixels + kMaxRows - 1) / kMaxRows;
-  const int32_t rows = job.pixels / tiles;
-  const int32_t larger = job.pixels % tiles;  // tiles of a pixel more
   ConvX86Job part = job;
   Columns c;
   InitEpilogue(job, &c.epilogue);
-  for (int32_t i = 0; i < parts; ++i) {
-    const int32_t block = job.blocks * i / parts;
-    const int32_t vectors = job.blocks * (i + 1) / parts - block;
+  int32_t i = 0;
+  if (job.pixels == 1 && job.segments == 1 && job.correction == nullptr &&
+      job.blocks % kMaxVectors == 0) {
+    Columns high = c;
+    for (; i + 2 <= parts; i += 2) {
+      SetColumns(job, i * kMaxVectors, kMaxVectors, &c);
+      SetColumns(job, (i + 1) * kMaxVectors, kMaxVectors, &high);
+      part.out_offset = job.out_offset + i * kMaxVectors * kConvX86Block;
+      WidePixel(part, c, high);
+    }
+  }
+  for (; i < parts; ++i) {
+    const int32_t block = parts == 1 ? 0 : job.blocks * i / parts;
+    const int32_t vectors = parts == 1 ? job.blocks : job.blocks * (i + 1) / parts - block;
     SetColumns(job, block, vectors, &c);
     part.out_offset = job.out_offset + block * kConvX86Block;
-    if (larger > 0) kTiles[vectors - 1][rows](part, c, 0, larger);
-    kTiles[vectors - 1][rows - 1](part, c, larger * (rows + 1), tiles - larger);
+    const Cut cut = vectors == 1   ? CutPixels<4, kMaxNarrowRows>(job.pixels)
+                    : vectors == 2 ? CutPixels<2, kMaxRows>(job.pixels)
+                                   : CutPixels<1, kMaxRows>(job.pixels);
+    const TilesFn* const run = kTiles[vectors - 1];
+    if (cut.larger > 0) run[cut.rows + cut.unit - 1](part, c, 0, cut.larger);
+    int32_t done = cut.larger * (cut.rows + cut.unit);
+    if (cut.smaller > 0) run[cut.rows - 1](part, c, done, cut.smaller);
+    done += cut.smaller * cut.rows;
+    if (done < job.pixels) run[job.pixels - done - 1](part, c, done, 1);
   }
 }
 

@@ -11,7 +11,8 @@ namespace {
 
 constexpr size_t kAlign = 64;
 constexpr size_t kPanelBytes = 24 * 1024;  // a panel that leaves room in L1 for weights
-constexpr size_t kSlack = 128;             // after the panel: for copy() and the last step
+constexpr int64_t kThinPanelBytes = 4 * 1024, kThinPixels = 96;
+constexpr size_t kSlack = 128;  // after the panel: for copy() and the last step
 
 size_t RoundUp(size_t n, size_t to) { return (n + to - 1) / to * to; }
 int32_t CeilDiv(int32_t a, int32_t b) { return (a + b - 1) / b; }
@@ -37,7 +38,8 @@ struct Layout {
     outer = s.kernel_h;
     inner = whole_rows ? 1 : s.kernel_w;
     segment = whole_rows ? s.kernel_w * s.in_c : s.group_in_c();
-    steps = CeilDiv(CeilDiv(segment, isa.unit), isa.step_multiple) * isa.step_multiple;
+    steps = CeilDiv(segment, isa.unit);
+    if (isa.step_multiple > 1) steps = CeilDiv(steps, isa.step_multiple) * isa.step_multiple;
     // With next to no reuse of weights, reading them is what takes time.
     narrow = isa.element_bytes == 2 && s.weight_zero_point == 0 &&
              int64_t{s.batch} * s.out_h * s.out_w <= 2;
@@ -45,7 +47,7 @@ struct Layout {
     const size_t blocks = static_cast<size_t>(group_blocks) * static_cast<size_t>(s.groups);
     constants_at = RoundUp(blocks * sizeof(int32_t), kAlign);
     weights_at = constants_at + blocks * sizeof(ConvX86Constants);
-    const size_t weight_bytes = static_cast<size_t>(isa.element_bytes) / (narrow ? 2 : 1);
+    const size_t weight_bytes = static_cast<size_t>(narrow ? 1 : isa.element_bytes);
     block_bytes = static_cast<size_t>(outer) * static_cast<size_t>(inner) *
                   static_cast<size_t>(steps) * static_cast<size_t>(isa.unit) * kConvX86Block *
                   weight_bytes;
@@ -65,6 +67,10 @@ int32_t PanelPixels(const QS8ConvShape& s, const ConvX86Isa& isa) {
   const int64_t weights = int64_t{s.group_in_c()} * s.out_c;
   const bool tiles = isa.step_multiple > 1;  // AMX: pairs of tiles of 16 pixels
   int64_t n = tiles ? kConvX86MaxPixels : (weights <= 16 * 1024 ? 24 : 48);
+  // Thin pixels are soon done with: more of them for each job, where scratch isn't scarce.
+  if (!tiles && s.run_rows == 0 && n * row < kThinPanelBytes) {
+    n = kThinPanelBytes / row < kThinPixels ? kThinPanelBytes / row : kThinPixels;
+  }
   if (n * row > static_cast<int64_t>(kPanelBytes)) n = static_cast<int64_t>(kPanelBytes) / row;
   const int64_t unit = tiles ? 32 : 6, least = tiles ? 32 : 12;
   n = n < least ? least : n / unit * unit;
@@ -267,7 +273,9 @@ class Runner {
     }
     const int32_t band = BandRows(s_, isa_);
     const size_t x_bytes = static_cast<size_t>(s_.stride_w) * pixel_bytes_;
-    const int8_t* listed = nullptr;  // the output row of the lists, where they are of one row
+    // The first output row of the lists, where they are of one band, and the band's height.
+    const int8_t* listed = nullptr;
+    int32_t listed_rows = 0;
     for (int32_t row = run_.row_begin; row < run_.row_end;) {
       const int32_t b = row / s_.out_h, y = row % s_.out_h;
       int32_t rows = s_.out_h - y;  // a band stays within an image
@@ -281,14 +289,16 @@ class Runner {
         FillRow(b, iy, panel_ + static_cast<size_t>(i) * row_bytes);
       }
       std::memset(panel_ + static_cast<size_t>(panel_rows) * row_bytes, 0, 8);
-      const bool one = rows == 1 && s_.out_w <= kConvX86MaxPixels;
-      if (one && listed != nullptr) {
-        out_delta_ = run_.output.row(row) - listed;  // as the last row, elsewhere
-        Compute(s_.out_w);
-        ++row;
+      const bool one = int64_t{rows} * s_.out_w <= kConvX86MaxPixels &&
+                       run_.output.contiguous(row, rows) == rows;
+      if (one && listed != nullptr && listed_rows == rows) {
+        out_delta_ = run_.output.row(row) - listed;  // as the last band, elsewhere
+        Compute(rows * s_.out_w);
+        row += rows;
         continue;
       }
       listed = one ? run_.output.row(row) : nullptr;
+      listed_rows = rows;
       out_delta_ = 0;
       int32_t n = 0;
       for (int32_t i = 0; i < rows; ++i) {
@@ -411,6 +421,50 @@ class Runner {
   int32_t correction_[kConvX86MaxPixels];
 };
 
+// One pixel, as of a fully connected layer with one batch: without the walk, which costs several
+// times what a small layer does.
+void RunPixel(const QS8ConvRun& run, const ConvX86Isa& isa) {
+  const QS8ConvShape& s = *run.shape;
+  const Layout layout(s, isa);
+  ptrdiff_t* const segment = static_cast<ptrdiff_t*>(run.scratch);
+  *segment = 0;
+  const size_t in_c = static_cast<size_t>(s.in_c);
+  const int8_t* const from = run.input.row(run.row_begin);
+  const uint8_t* in = static_cast<uint8_t*>(run.scratch) + SegmentBytes(layout);
+  if (isa.signed_bytes && layout.steps * isa.unit == s.in_c) {
+    in = reinterpret_cast<const uint8_t*>(from);
+  } else {
+    uint8_t* const panel = static_cast<uint8_t*>(run.scratch) + SegmentBytes(layout);
+    isa.copy(from, in_c, panel);
+    std::memset(panel + in_c * static_cast<size_t>(isa.element_bytes), 0, 8);
+  }
+  const int32_t first = run.channel_begin / kConvX86Block;
+  const uint8_t* const pack = static_cast<const uint8_t*>(run.pack);
+  int8_t* const out = run.output.row(run.row_begin);
+  int32_t tile_rows = 0;
+  ConvX86Job job;
+  job.in = &in;
+  job.out = &out;
+  job.out_offset = first * kConvX86Block;
+  job.pixels = 1;
+  job.segments = 1;
+  job.segment_at = segment;
+  job.steps = layout.steps;
+  job.narrow = layout.narrow;
+  job.weights = pack + layout.weights_at + static_cast<size_t>(first) * layout.block_bytes;
+  job.block_bytes = layout.block_bytes;
+  job.constants = reinterpret_cast<const ConvX86Constants*>(pack + layout.constants_at) + first;
+  job.forms = reinterpret_cast<const int32_t*>(pack) + first;
+  job.blocks = CeilDiv(run.channel_end, kConvX86Block) - first;
+  job.lane_begin = run.channel_begin - first * kConvX86Block;
+  job.lane_end = run.channel_end - first * kConvX86Block;
+  job.zero_point = s.output_zero_point;
+  job.act_min = s.act_min;
+  job.act_max = s.act_max;
+  job.tile_rows = &tile_rows;
+  isa.compute(job);
+}
+
 }  // namespace
 
 size_t ConvX86PackBytes(const QS8ConvShape& s, const ConvX86Isa& isa) {
@@ -453,8 +507,14 @@ void ConvX86Pack(const QS8ConvShape& s, const QS8ConvConstants& k, const ConvX86
 
 void ConvX86Run(const QS8ConvRun& run, const ConvX86Isa& isa) {
   if (run.row_begin >= run.row_end || run.channel_begin >= run.channel_end) return;
-  Runner runner(run, isa);
-  run.shape->pointwise() ? runner.Pointwise() : runner.Windows();
+  const QS8ConvShape& s = *run.shape;
+  if (s.pointwise() && s.groups == 1 && s.out_w == 1 && run.row_end - run.row_begin == 1 &&
+      s.weight_zero_point == 0) {
+    RunPixel(run, isa);
+  } else {
+    Runner runner(run, isa);
+    s.pointwise() ? runner.Pointwise() : runner.Windows();
+  }
   if (isa.release != nullptr) isa.release();
 }
 

@@ -136,11 +136,8 @@ void Init(const OpView& op, const Binding& b, void* params) {
   Params& p = *static_cast<Params*>(params);
   p.kernel = static_cast<const QS8ConvKernel*>(b.row);
   p.shape = MakeShape(op);
-  if (HasSum(op)) {
-    QS8ConvShape bound = p.shape;  // as the scratch was
-    bound.run_rows = b.step_rows;
-    InitConvSum(op, bound, *p.kernel, &static_cast<SumParams*>(params)->sum);
-  }
+  p.shape.run_rows = b.step_rows;  // as the scratch was made for
+  if (HasSum(op)) InitConvSum(op, p.shape, *p.kernel, &static_cast<SumParams*>(params)->sum);
 }
 
 void Pack(const OpView& op, const Binding&, const void* params, void* pack) {

@@ -7,6 +7,14 @@ void RunQS8Conv(const QS8ConvKernel& kernel, const QS8ConvRun& whole, int32_t ro
                 int32_t row_end, uint8_t* scratch, size_t scratch_stride, const Threads& threads,
                 const ConvSlice* slice) {
   const QS8ConvShape& s = *whole.shape;
+  if (threads.count == 1) {
+    QS8ConvRun run = whole;
+    run.row_begin = row_begin, run.row_end = row_end;
+    run.channel_begin = 0, run.channel_end = s.out_c;
+    run.scratch = scratch;
+    slice != nullptr ? slice->run(slice->context, kernel, run) : kernel.run(run);
+    return;
+  }
   const size_t rows = static_cast<size_t>(row_end - row_begin);
   const uint64_t macs = static_cast<uint64_t>(rows) * static_cast<uint64_t>(s.out_w) *
                         static_cast<uint64_t>(s.out_c) * static_cast<uint64_t>(s.kernel_h) *

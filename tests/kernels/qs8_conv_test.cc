@@ -170,7 +170,7 @@ class KernelRun {
   void Piece(Rows<const int8_t> in, Rows<int8_t> out, int32_t row_begin, int32_t row_end,
              int32_t channel_begin, int32_t channel_end) {
     QS8ConvRun run;
-    run.shape = &c_.shape;
+    run.shape = shape_;
     run.pack = pack_.get();
     run.weights = weights_.get();
     run.input = in;
@@ -241,6 +241,7 @@ class KernelRun {
     // Runs of one row, with the scratch that is enough for those.
     QS8ConvShape row_shape = s;
     row_shape.run_rows = 1;
+    shape_ = &row_shape;
     const size_t scratch_bytes = kernel_.scratch_bytes(row_shape);
     EXPECT_LE(scratch_bytes, kernel_.scratch_bytes(s));
     constexpr size_t kGuard = 64;
@@ -260,12 +261,14 @@ class KernelRun {
       EXPECT_EQ(scratch_[scratch_bytes + i], 0xAA)
           << kernel_.name << " wrote past its scratch: " << Describe(s);
     }
+    shape_ = &c_.shape;
     return all;
   }
 
  private:
   const QS8ConvKernel& kernel_;
   Case& c_;
+  const QS8ConvShape* shape_ = &c_.shape;  // of the runs
   std::unique_ptr<uint8_t[], Free> pack_, scratch_;
   std::unique_ptr<int8_t[], Free> input_, weights_;
 };
