@@ -20,6 +20,7 @@
 #include "kernels/s8_argmax/s8_argmax.h"
 #include "kernels/s8_dot/s8_dot.h"
 #include "kernels/s8_maxpool/s8_maxpool.h"
+#include "kernels/s8_pool_sums/s8_pool_sums.h"
 #include "kernels/s8_softmax/s8_softmax.h"
 #include "kernels/wide_binary/wide_binary.h"
 #include "kernels/x8_lut/x8_lut.h"
@@ -171,6 +172,13 @@ void RegisterWindows() {
     Add(row.isa, row.name, "7x7x1280",
         [row, p, in = RandomBytes(49 * 1280), out = std::vector<int8_t>(1280)]() mutable {
           row.run(p, in.data(), 1280, out.data());
+          return in.size();
+        });
+  });
+  ForEachRow(S8PoolSumsTable(), [&](const S8PoolSumsKernel& row) {
+    Add(row.isa, row.name, "3x5x64",
+        [row, in = RandomBytes(15 * 64), out = std::vector<int16_t>(64)]() mutable {
+          row.run({in.data(), 5 * 64, 0}, 0, 3, 5, 64, out.data());
           return in.size();
         });
   });

@@ -28,6 +28,9 @@ const char* ClassOf(fb::OpKind kind) {
     case fb::OpKind::SUM:
     case fb::OpKind::REDUCE_MAX:
     case fb::OpKind::REDUCE_MIN:
+    case fb::OpKind::POOL_SUMS:
+    case fb::OpKind::AVERAGE_OF_SUMS:
+    case fb::OpKind::MEAN_OF_SUMS:
       return "pool";
     case fb::OpKind::RESHAPE:
     case fb::OpKind::TRANSPOSE:

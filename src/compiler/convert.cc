@@ -97,6 +97,9 @@ class Writer {
   Writer(const ConvertOptions& options, Graph* graph, ConvertReport* report)
       : options_(options), graph_(*graph), report_(report) {}
 
+  // What a session takes with the file that Run made, or at least with any that it could make.
+  uint64_t total_bytes() const { return total_bytes_; }
+
   Status Run(std::vector<uint8_t>* file) {
     OCTET_RETURN_IF_ERROR(TargetIsa(options_.target.empty() ? "native" : options_.target, &isa_));
     // Without a target, and for "native", OCTET_ISA has a say in what is measured.
@@ -112,6 +115,7 @@ class Writer {
     const bool fits =
         !file_.empty() && (options_.ram_limit == 0 || memory_.total_bytes <= options_.ram_limit);
     if (options_.goal == Goal::kRam || !fits) OCTET_RETURN_IF_ERROR(Stream());
+    total_bytes_ = memory_.total_bytes;
     Report();
     *file = std::move(file_);
     return OCTET_OK;
@@ -172,17 +176,17 @@ class Writer {
       plan_ = streamed;
       OCTET_RETURN_IF_ERROR(Write());
     }
-    const uint64_t least = std::min<uint64_t>(memory_.total_bytes, whole_total);
-    return Fail(OCTET_RAM_LIMIT,
-                "a session needs %llu bytes at least, more than the limit of %llu: arena %llu "
-                "(the peak is at %s), parameters and packed weights %llu, session %llu%s%s",
-                static_cast<unsigned long long>(least), static_cast<unsigned long long>(limit),
-                static_cast<unsigned long long>(memory_.arena_bytes),
-                PeakOperator(graph_, layers_).c_str(),
-                static_cast<unsigned long long>(memory_.model_bytes),
-                static_cast<unsigned long long>(memory_.session_bytes),
-                options_.target.empty() ? "; a target keeps packed weights in the file" : "",
-                options_.row_fed_input ? "" : "; row-fed input saves most of the input");
+    total_bytes_ = std::min<uint64_t>(memory_.total_bytes, whole_total);
+    return Fail(
+        OCTET_RAM_LIMIT,
+        "a session needs %llu bytes at least, more than the limit of %llu: arena %llu "
+        "(the peak is at %s), parameters and packed weights %llu, session %llu%s%s",
+        static_cast<unsigned long long>(total_bytes_), static_cast<unsigned long long>(limit),
+        static_cast<unsigned long long>(memory_.arena_bytes), PeakOperator(graph_, layers_).c_str(),
+        static_cast<unsigned long long>(memory_.model_bytes),
+        static_cast<unsigned long long>(memory_.session_bytes),
+        options_.target.empty() ? "; a target keeps packed weights in the file" : "",
+        options_.row_fed_input ? "" : "; row-fed input saves most of the input");
   }
 
   void Report() {
@@ -224,7 +228,35 @@ class Writer {
   double traffic_ = 1;
   std::vector<uint8_t> file_;  // of plan_
   octet_memory memory_ = {};   // of file_
+  uint64_t total_bytes_ = 0;
 };
+
+// Writes the graph as it is, and where RAM matters also with its global averages split; the file
+// that needs less, or the one that meets the limit, remains.
+Status WriteSmaller(Graph* graph, const ConvertOptions& options, std::vector<uint8_t>* file,
+                    ConvertReport* report) {
+  Graph split = *graph;
+  ConvertReport split_report = *report;
+  Writer writer(options, graph, report);
+  const Status status = writer.Run(file);
+  if ((status == OCTET_OK && options.goal != Goal::kRam) ||
+      (status != OCTET_OK && status != OCTET_RAM_LIMIT) || !options.optimize ||
+      SplitPoolsPass(&split, &split_report.log) == 0) {
+    return status;
+  }
+  const std::string message = status == OCTET_OK ? "" : octet_last_error();
+  Writer other(options, &split, &split_report);
+  std::vector<uint8_t> split_file;
+  const Status split_status = other.Run(&split_file);
+  if (split_status != OCTET_OK && split_status != OCTET_RAM_LIMIT) return split_status;
+  if (other.total_bytes() >= writer.total_bytes()) {
+    return status == OCTET_OK ? status : Fail(OCTET_RAM_LIMIT, "%s", message.c_str());
+  }
+  *file = std::move(split_file);
+  *report = std::move(split_report);
+  *graph = std::move(split);
+  return split_status;
+}
 
 Status ConvertImpl(const uint8_t* data, size_t size, const ConvertOptions& options,
                    std::vector<uint8_t>* file, ConvertReport* report) {
@@ -245,7 +277,7 @@ Status WriteOctet(Graph* graph, const ConvertOptions& options, std::vector<uint8
   if (options.optimize) RunPasses(graph, &report->log);
   OCTET_RETURN_IF_ERROR(CheckGraph(*graph));
   for (const auto& [key, value] : options.metadata) graph->metadata[key] = value;
-  return Writer(options, graph, report).Run(file);
+  return WriteSmaller(graph, options, file, report);
 }
 
 octet_status Convert(const void* data, size_t size, const ConvertOptions& options,

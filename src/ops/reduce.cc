@@ -8,6 +8,7 @@
 // too; reference_ops::Mean and Sum for float32. The uint8 form is the same integers as int8:
 // ReduceOptions.legacy_u8 makes no difference.
 #include "kernels/qs8_mean/qs8_mean.h"
+#include "src/ops/mean_multiplier.h"
 #include "src/ops/op.h"
 
 namespace octet {
@@ -82,20 +83,7 @@ int64_t Offset(const Walk& walk, int64_t index) {
   return offset;
 }
 
-// ---- The multiplier ----------------------------------------------------------------------------
-
-Multiplier MakeMultiplier(const OpView& op, int64_t count) {
-  const double scale =
-      static_cast<double>(op.in(0).scale()) / static_cast<double>(op.out().scale());
-  Multiplier q = QuantizeMultiplier(scale);
-  if (op.kind != OpKind::MEAN) return q;
-  int32_t shift = 0;
-  while (count >> (shift + 1) > 0) ++shift;
-  if (shift > 31 + q.shift) shift = 31 + q.shift;
-  q.m = static_cast<int32_t>((int64_t{q.m} << shift) / count);
-  q.shift -= shift;
-  return q;
-}
+// ---- Checks ------------------------------------------------------------------------------------
 
 bool IsMinMax(const OpView& op) {
   return op.kind == OpKind::REDUCE_MAX || op.kind == OpKind::REDUCE_MIN;
@@ -304,7 +292,10 @@ void Init(const OpView& op, const Binding& binding, void* params) {
   p.divisor = op.kind == OpKind::MEAN ? static_cast<float>(count) : 1.f;
   if (!IsMinMax(op) && op.in(0).type != DType::FLOAT32) {
     p.mean.bias = -op.in(0).zero_point * p.mean.rows;
-    p.mean.multiplier = MakeMultiplier(op, count);
+    p.mean.multiplier = op.kind == OpKind::MEAN
+                            ? MeanMultiplier(op.in(0).scale(), op.out().scale(), count)
+                            : QuantizeMultiplier(static_cast<double>(op.in(0).scale()) /
+                                                 static_cast<double>(op.out().scale()));
     p.mean.output_zero_point = op.out().zero_point;
   }
   p.grain = static_cast<size_t>(65536 / count + 1);

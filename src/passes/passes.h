@@ -39,7 +39,11 @@ int MapRowsPass(Graph* graph, std::vector<std::string>* log);
 // Moves operators that only widen values (DEQUANTIZE) down to the first reader of their result.
 int SinkPass(Graph* graph, std::vector<std::string>* log);
 
-// All of them, until nothing changes.
+// Splits global averages of images into sums of a few rows each and the average of these, so that
+// the image need not be whole in a plan that streams. Only for such plans.
+int SplitPoolsPass(Graph* graph, std::vector<std::string>* log);
+
+// All of them but the one for plans that stream, until nothing changes.
 void RunPasses(Graph* graph, std::vector<std::string>* log);
 
 // ---- Helpers of passes -----------------------------------------------------------------------

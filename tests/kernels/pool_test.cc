@@ -1,8 +1,9 @@
-// Every qs8_avgpool, s8_maxpool and qs8_mean kernel that this CPU can run against the scalar
-// reference.
+// Every qs8_avgpool, s8_maxpool, qs8_mean and s8_pool_sums kernel that this CPU can run against the
+// scalar reference.
 #include "kernels/qs8_avgpool/qs8_avgpool.h"
 #include "kernels/qs8_mean/qs8_mean.h"
 #include "kernels/s8_maxpool/s8_maxpool.h"
+#include "kernels/s8_pool_sums/s8_pool_sums.h"
 #include "tests/kernels/kernel_test.h"
 
 namespace octet {
@@ -49,6 +50,7 @@ TEST(Pool, TablesInOrder) {
   ExpectTableInOrder(QS8AvgPoolTable());
   ExpectTableInOrder(S8MaxPoolTable());
   ExpectTableInOrder(QS8MeanTable());
+  ExpectTableInOrder(S8PoolSumsTable());
 }
 TEST(Pool, Average) { CheckPools(QS8AvgPoolTable(), false); }
 TEST(Pool, AverageOfLargeWindows) { CheckPools(QS8AvgPoolTable(), true); }
@@ -104,6 +106,27 @@ TEST(Mean, ColumnsAndRows) {
       Exact<int8_t> got(columns, 3 * columns);
       kernel.run(p, in.get(), columns, got.get());
       ASSERT_EQ(got.vector(), want.vector()) << p.rows << " rows, " << columns << " columns";
+    });
+  }
+}
+
+TEST(PoolSums, OfWholeRows) {
+  std::mt19937 rng(4);
+  for (size_t channels = 1; channels <= 200; ++channels) {
+    const int32_t width = Uniform(rng, 1, channels % 10 == 0 ? kMostPoolSums : 12);
+    const int32_t rows = Uniform(rng, 1, kMostPoolSums / width);
+    const int32_t ring = rows + Uniform(rng, 0, 3), y = Uniform(rng, 0, 20);
+    const size_t row = static_cast<size_t>(width) * channels;
+    Exact<int8_t> in(row * static_cast<size_t>(ring), channels);
+    const int32_t kind = Uniform(rng, 0, 3);
+    Fill(in, rng, kind == 0 ? 127 : -128, kind == 1 ? -128 : 127);
+    const Rows<const int8_t> source{in.get(), row, ring};
+    Exact<int16_t> want(channels);
+    S8PoolSumsRef(source, y, y + rows, static_cast<size_t>(width), channels, want.get());
+    ForEachRunnable(S8PoolSumsTable(), [&](const S8PoolSumsKernel& kernel) {
+      Exact<int16_t> got(channels, 2 * channels);
+      kernel.run(source, y, y + rows, static_cast<size_t>(width), channels, got.get());
+      ASSERT_EQ(got.vector(), want.vector()) << rows << "x" << width << "x" << channels;
     });
   }
 }

@@ -28,7 +28,7 @@ struct RamCase {
 
 const RamCase kCases[] = {
     {"ad01_int8", 768, 2864, kNone, kNone},
-    {"kws_ref_model", 16000, 8208, 9600, kNone},
+    {"kws_ref_model", 16000, 8208, 8000, kNone},
     {"vww_96_int8", 73728, 29872, 31000, 17000},
     {"pretrainedResnet_quant", 49152, 6768, 22000, kNone},
     {"str_ww_ref_model", 6656, 9904, kNone, kNone},

@@ -301,6 +301,63 @@ TEST(SinkPass, WidensWhereTheResultIsRead) {
   EXPECT_EQ(g.ops[3].kind, OpKind::ADD);
 }
 
+TEST(SplitPoolsPass, SumsAFewRowsAtATime) {
+  for (const bool mean : {false, true}) {
+    Graph g;
+    const int32_t x = g.AddTensor(Quantised("x", {1, 26, 5, 40}, 0.1f, 3));
+    const int32_t y =
+        g.AddTensor(Quantised("y", {1, 1, 1, 40}, mean ? 0.04f : 0.1f, mean ? -7 : 3));
+    g.inputs = {x};
+    g.outputs = {y};
+    if (mean) {
+      fb::ReduceOptionsT o;
+      o.axes = {-3, 2};
+      g.ops.push_back(Op(OpKind::MEAN, {x}, {y}, o));
+    } else {
+      fb::PoolOptionsT o;
+      o.filter_h = 27;
+      o.filter_w = 6;
+      o.pad_top = o.pad_left = 1;
+      o.act_min = -4;
+      o.act_max = 20;
+      g.ops.push_back(Op(OpKind::AVERAGE_POOL_2D, {x}, {y}, o));
+    }
+    EXPECT_EQ(Apply(&g, SplitPoolsPass), 1);
+    ASSERT_EQ(g.ops.size(), 2u);
+    EXPECT_EQ(g.ops[0].kind, OpKind::POOL_SUMS);
+    EXPECT_EQ(g.ops[1].kind, mean ? OpKind::MEAN_OF_SUMS : OpKind::AVERAGE_OF_SUMS);
+    // 3 rows of 5 bytes and 9 sums of 2: no other height takes less.
+    EXPECT_EQ(g.ops[0].options.AsPoolOptions()->filter_h, 3);
+    EXPECT_EQ(g.tensors[static_cast<size_t>(g.ops[0].outputs[0])].shape,
+              (std::vector<int32_t>{1, 9, 1, 40}));
+  }
+}
+
+TEST(SplitPoolsPass, LeavesWhatIsNoGlobalAverageOrWouldGrow) {
+  const auto split = [](OpKind kind, std::vector<int32_t> image, std::vector<int32_t> out,
+                        int32_t filter_h, int32_t stride_h, int32_t pad_top) {
+    Graph g;
+    g.inputs = {g.AddTensor(Quantised("x", std::move(image), 0.1f, 3))};
+    g.outputs = {g.AddTensor(Quantised("y", std::move(out), 0.1f, 3))};
+    fb::PoolOptionsT o;
+    o.filter_h = filter_h;
+    o.filter_w = 300;
+    o.stride_h = stride_h;
+    o.pad_top = pad_top;
+    g.ops.push_back(Op(kind, g.inputs, g.outputs, o));
+    return Apply(&g, SplitPoolsPass);
+  };
+  const OpKind average = OpKind::AVERAGE_POOL_2D;
+  EXPECT_EQ(split(average, {1, 8, 6, 4}, {1, 1, 1, 4}, 8, 1, 0), 1);
+  EXPECT_EQ(split(average, {1, 8, 6, 4}, {1, 2, 1, 4}, 4, 4, 0), 0);
+  EXPECT_EQ(split(average, {1, 8, 6, 4}, {1, 1, 1, 4}, 7, 1, 0), 0);
+  EXPECT_EQ(split(average, {1, 8, 6, 4}, {1, 1, 1, 4}, 8, 1, 1), 0);
+  EXPECT_EQ(split(average, {2, 8, 6, 4}, {2, 1, 1, 4}, 8, 1, 0), 0);
+  EXPECT_EQ(split(average, {1, 8, 256, 4}, {1, 1, 1, 4}, 8, 1, 0), 0);  // sums of a row: 17 bits
+  EXPECT_EQ(split(average, {1, 8, 1, 4}, {1, 1, 1, 4}, 8, 1, 0), 0);
+  EXPECT_EQ(split(OpKind::MAX_POOL_2D, {1, 8, 6, 4}, {1, 1, 1, 4}, 8, 1, 0), 0);
+}
+
 TEST(DeadCodePass, DropsWhatNothingNeeds) {
   Graph g;
   const int32_t x = g.AddTensor(Quantised("x", {8}, 0.1f, 0));

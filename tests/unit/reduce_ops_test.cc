@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <random>
@@ -403,6 +404,139 @@ TEST(ArgOps, NumbersBeatNan) {
   Tensor& out = op.Out<int32_t>({});
   op.Options(fb::ArgOptionsT()).Run();
   EXPECT_EQ(out.as<int32_t>()[0], 3);
+}
+
+// ---- Global averages in two operators -----------------------------------------------------------
+
+// POOL_SUMS and AVERAGE_OF_SUMS or MEAN_OF_SUMS return what AVERAGE_POOL_2D or MEAN does.
+void SplitAverageCase(OpKind kind) {
+  const int32_t batch = Draw(1, 4) == 1 ? 3 : 1, w = Draw(1, 12), ch = Draw(1, 80);
+  const int32_t h = Draw(1, 30), rows = std::min(Draw(1, h + 2), 255 / w);
+  const float scale = static_cast<float>(Draw(1, 100)) / 50;
+  const int32_t zp = Draw(-128, 127), out_zp = Draw(-128, 127);
+  const int32_t windows = (h + rows - 1) / rows;
+
+  const bool mean = kind == OpKind::MEAN;
+  OneOp whole(kind);
+  const Tensor& image = whole.In<int8_t>({batch, h, w, ch}, 0.5f, zp);
+  Tensor& want = whole.Out<int8_t>({batch, 1, 1, ch}, scale, out_zp);
+  fb::PoolOptionsT sums, average;
+  average.filter_h = h;
+  average.filter_w = w;
+  average.legacy_u8 = Draw(0, 1) == 1;
+  if (Draw(0, 1) == 1) average.act_min = -20, average.act_max = 90;
+  fb::ReduceOptionsT axes;
+  axes.axes = {1, -2};
+  if (mean) {
+    whole.Options(axes).Run();
+  } else {
+    whole.Options(average).Run();
+  }
+
+  OneOp first(OpKind::POOL_SUMS);
+  Tensor& in = first.In<int8_t>({batch, h, w, ch});
+  in.data = image.data;
+  if (Draw(0, 5) == 0) {  // the largest sums there are
+    std::fill(in.data.begin(), in.data.end(), uint8_t{0x80});
+  }
+  Tensor& out = first.Out<int16_t>({batch, windows, 1, ch});
+  sums.filter_h = sums.stride_h = rows;
+  sums.filter_w = w;
+  first.Options(sums).Run(3);
+  for (int32_t i = 0; i < batch * windows * ch; ++i) {
+    const int32_t c = i % ch, y = i / ch % windows, b = i / ch / windows;
+    int32_t sum = 0;
+    for (int32_t r = y * rows; r < std::min(h, (y + 1) * rows); ++r) {
+      for (int32_t x = 0; x < w; ++x) {
+        sum += in.as<int8_t>()[((b * h + r) * w + x) * ch + c];
+      }
+    }
+    ASSERT_EQ(out.as<int16_t>()[i], sum) << rows << " rows of " << w << ", sum " << i;
+  }
+  if (batch == 1) {
+    const std::vector<uint8_t> at_once = out.data;
+    first.RunByRows(Draw(1, 3));
+    EXPECT_EQ(out.data, at_once);
+  }
+  if (in.data != image.data) return;
+
+  OneOp second(mean ? OpKind::MEAN_OF_SUMS : OpKind::AVERAGE_OF_SUMS);
+  second.In<int16_t>({batch, windows, 1, ch}, 0.5f, zp).data = out.data;
+  Tensor& got = second.Out<int8_t>({batch, ch}, scale, out_zp);
+  second.Options(average).Run();
+  EXPECT_EQ(got.data, want.data) << h << "x" << w << " by " << rows << " rows";
+}
+
+TEST(PoolSumsOps, MatchTheGlobalAverage) {
+  for (int i = 0; i < 300; ++i) {
+    SplitAverageCase(OpKind::AVERAGE_POOL_2D);
+    SplitAverageCase(OpKind::MEAN);
+  }
+}
+
+TEST(PoolSumsOps, CheckRefuses) {
+  struct Sums {
+    Dims in = {1, 25, 5, 4}, out = {1, 9, 1, 4};
+    fb::PoolOptionsT o;
+  };
+  const auto sums = [](const std::function<void(Sums&)>& edit) {
+    Sums s;
+    s.o.filter_h = s.o.stride_h = 3;
+    s.o.filter_w = 5;
+    edit(s);
+    OneOp op(OpKind::POOL_SUMS);
+    op.In<int8_t>(s.in);
+    op.Out<int16_t>(s.out);
+    return op.Options(s.o).Check();
+  };
+  EXPECT_EQ(sums([](Sums&) {}), OCTET_OK);
+  for (const int32_t rows : {0, -1, INT32_MIN, INT32_MAX, 52}) {  // 52 * 5 * 128 > 32767
+    EXPECT_EQ(sums([&](Sums& s) { s.o.filter_h = s.o.stride_h = rows; }), OCTET_INVALID_MODEL);
+  }
+  EXPECT_EQ(sums([](Sums& s) { s.o.stride_h = 2; }), OCTET_INVALID_MODEL);
+  EXPECT_EQ(sums([](Sums& s) { s.o.stride_w = 2; }), OCTET_INVALID_MODEL);
+  EXPECT_EQ(sums([](Sums& s) { s.o.filter_w = 4; }), OCTET_INVALID_MODEL);
+  EXPECT_EQ(sums([](Sums& s) { s.o.pad_top = 1; }), OCTET_INVALID_MODEL);
+  EXPECT_EQ(sums([](Sums& s) { s.o.pad_left = -1; }), OCTET_INVALID_MODEL);
+  EXPECT_EQ(sums([](Sums& s) { s.out[1] = 8; }), OCTET_INVALID_MODEL);
+  EXPECT_EQ(sums([](Sums& s) { s.out[1] = 10; }), OCTET_INVALID_MODEL);
+  EXPECT_EQ(sums([](Sums& s) { s.out[2] = 2; }), OCTET_INVALID_MODEL);
+  EXPECT_EQ(sums([](Sums& s) { s.out[3] = 5; }), OCTET_INVALID_MODEL);
+  EXPECT_EQ(sums([](Sums& s) { s.out[0] = 2; }), OCTET_INVALID_MODEL);
+  EXPECT_EQ(sums([](Sums& s) { s.in = {25, 5, 4}; }), OCTET_INVALID_MODEL);
+  OneOp wide(OpKind::POOL_SUMS);
+  wide.In<int8_t>({1, 25, 5, 4});
+  wide.Out<int8_t>({1, 25, 1, 4});
+  fb::PoolOptionsT one_row;
+  one_row.filter_w = 5;
+  EXPECT_EQ(wide.Options(one_row).Check(), OCTET_UNSUPPORTED);
+
+  const auto average = [](OpKind kind, Dims in, Dims out, int32_t h, int32_t w, int32_t low = -128,
+                          int32_t zero_point = 0) {
+    OneOp op(kind);
+    op.In<int16_t>(in, 1, zero_point);
+    op.Out<int8_t>(out);
+    fb::PoolOptionsT o;
+    o.filter_h = h;
+    o.filter_w = w;
+    o.act_min = low;
+    return op.Options(o).Check();
+  };
+  for (const OpKind kind : {OpKind::AVERAGE_OF_SUMS, OpKind::MEAN_OF_SUMS}) {
+    const Dims in = {1, 9, 1, 4}, out = {1, 4};
+    EXPECT_EQ(average(kind, in, out, 25, 5), OCTET_OK);
+    EXPECT_EQ(average(kind, in, out, 0, 5), OCTET_INVALID_MODEL);
+    EXPECT_EQ(average(kind, in, out, 25, -5), OCTET_INVALID_MODEL);
+    EXPECT_EQ(average(kind, in, out, INT32_MAX, INT32_MAX), OCTET_UNSUPPORTED);
+    EXPECT_EQ(average(kind, {1, 40000, 1, 4}, out, 25, 5), OCTET_UNSUPPORTED);
+    EXPECT_EQ(average(kind, in, {1, 5}, 25, 5), OCTET_INVALID_MODEL);
+    EXPECT_EQ(average(kind, {1, 9, 2, 4}, out, 25, 5), OCTET_INVALID_MODEL);
+    EXPECT_EQ(average(kind, {9, 4}, out, 25, 5), OCTET_INVALID_MODEL);
+  }
+  EXPECT_EQ(average(OpKind::AVERAGE_OF_SUMS, {1, 9, 1, 4}, {1, 4}, 25, 5, 128),
+            OCTET_INVALID_MODEL);
+  EXPECT_EQ(average(OpKind::MEAN_OF_SUMS, {1, 9, 1, 4}, {1, 4}, 25, 5, -128, 300),
+            OCTET_INVALID_MODEL);
 }
 
 // ---- Normalisations ----------------------------------------------------------------------------
