@@ -40,6 +40,12 @@ constexpr DwX86Isa kDwAvx512Vnni = {64, true};
 constexpr DwX86Isa kDwAvxVnni = {32, true};
 constexpr DwX86Isa kDwAvx2 = {32, false};
 
+// n / d for n >= 0 and d > 0. Sizes of lanes and most strides are powers of two; in a band of a row
+// or two the divisions of the set-up would cost as much as the outputs.
+static inline int32_t DwX86Divide(int32_t n, int32_t d) {
+  return (d & (d - 1)) == 0 ? n >> __builtin_ctz(static_cast<uint32_t>(d)) : n / d;
+}
+
 // How the outputs of one block become bytes.
 enum class DwEpilogue : uint8_t { kFloat, kFloatPatched, kInteger };
 
@@ -59,6 +65,7 @@ struct DwX86Plan {
   bool direct;          // full blocks need no staging: 3x3, stride 1 or 2
   size_t spread_plane;  // one input channel: bytes of what is staged for a tap; else 0
   int32_t groups;
+  int32_t slots;                                 // phases that the groups use, in all
   int32_t taps;                                  // vpdpbusd per four outputs, weight sets included
   int32_t strip;                                 // outputs columns staged at once, in vectors
   size_t rows_bytes, jobs_bytes, offsets_bytes;  // of the scratch, in front of the staging

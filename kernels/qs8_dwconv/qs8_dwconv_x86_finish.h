@@ -2,6 +2,8 @@
 // Part of qs8_dwconv_x86_impl.h: internal linkage, over the including file's class `Ops`.
 #pragma once
 
+#include <cstring>
+
 #include "kernels/qs8_dwconv/qs8_dwconv_kernels.h"
 #include "kernels/qs8_dwconv/qs8_dwconv_x86.h"
 
@@ -24,6 +26,19 @@ using Int = Ops::Int;
 constexpr int kV = Ops::kVector;
 constexpr int kParts = Ops::kParts;
 constexpr int kDirectSets = kParts == 1 ? 2 : 1;
+
+// One pixel's channels; the usual numbers of them by instructions of their own.
+OCTET_INLINE void CopyPiece(int8_t* to, const int8_t* from, int32_t channels) {
+  if (channels == 16) {
+    std::memcpy(to, from, 16);
+  } else if (channels == 32) {
+    std::memcpy(to, from, 32);
+  } else if (channels == 8) {
+    std::memcpy(to, from, 8);
+  } else {
+    std::memcpy(to, from, static_cast<size_t>(channels));
+  }
+}
 
 enum class Finish {
   kRelu,           // one line, no clamp beyond that of int8

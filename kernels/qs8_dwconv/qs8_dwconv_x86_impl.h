@@ -34,11 +34,11 @@ void MakeStrip(const QS8DwConvShape& s, const DwX86Plan& plan, const DwX86Block&
                int32_t outputs, Strip* strip) {
   strip->x = x;
   strip->outputs = outputs;
-  const int32_t pixels = kV / block.width;
-  strip->plane = DwX86PlaneBytes(s, plan, block.width, (outputs + pixels - 1) / pixels);
+  const int32_t pixels = DwX86Divide(kV, block.width);
+  strip->plane = DwX86PlaneBytes(s, plan, block.width, DwX86Divide(outputs + pixels - 1, pixels));
   strip->jobs = 0;
   const int32_t last_column = (s.kernel_w - 1) * s.dilation_w;
-  const int32_t basic = plan.taps / plan.weight_sets;
+  const int32_t basic = DwX86Divide(plan.taps, plan.weight_sets);
   size_t at = 0;
   for (int32_t g = 0; g < plan.groups; ++g) {
     const DwX86Group group = plan.group(s, g);
@@ -47,10 +47,10 @@ void MakeStrip(const QS8DwConvShape& s, const DwX86Plan& plan, const DwX86Block&
       int32_t tap = group.first_tap;
       for (int32_t kx = 0; kx < s.kernel_w; kx += group.columns, ++tap) {
         const int32_t column = kx * s.dilation_w;
-        if (column % s.stride_w != phase) continue;
+        const int32_t staged = DwX86Divide(column, s.stride_w);
+        if (column != staged * s.stride_w + phase) continue;
         for (int32_t set = 0; set < plan.weight_sets; ++set) {
-          strip->offsets[set * basic + tap] =
-              static_cast<int32_t>(at) + column / s.stride_w * block.width;
+          strip->offsets[set * basic + tap] = static_cast<int32_t>(at) + staged * block.width;
         }
       }
       StageJob* const job = strip->job + strip->jobs++;
@@ -58,7 +58,7 @@ void MakeStrip(const QS8DwConvShape& s, const DwX86Plan& plan, const DwX86Block&
       job->rows = group.rows;
       job->columns = group.columns;
       job->first_column = x * s.stride_w - s.pad_left + phase;
-      job->staged_columns = outputs + (last_column - phase) / s.stride_w;
+      job->staged_columns = outputs + DwX86Divide(last_column - phase, s.stride_w);
       job->offset = at;
       FindInside(s, block, job);
       at += 4 * kParts * strip->plane;
@@ -112,21 +112,23 @@ void RunBlock(const Context& context, const Strip& strip, const DwX86Block& bloc
 
   const size_t out_c = static_cast<size_t>(s.in_c) * s.depth_multiplier;
   const size_t first = strip.x * out_c + block.begin;
-  const int32_t pixels = kV / block.width;
+  const int32_t pixels = DwX86Divide(kV, block.width);
   TileArgs tile;
   tile.staged = context.staged;
   tile.plane = strip.plane;
   tile.offsets = strip.offsets;
   tile.pack = pack;
   tile.taps = context.plan->taps;
-  tile.vectors = (strip.outputs + pixels - 1) / pixels;
+  tile.vectors = DwX86Divide(strip.outputs + pixels - 1, pixels);
   tile.out[0] = out0 + first;
   tile.out[1] = out1 != nullptr ? out1 + first : nullptr;
   tile.out_step = pixels * out_c;
   tile.zero_point = s.output_zero_point;
   tile.act_min = s.act_min;
   tile.act_max = s.act_max;
-  tile.whole = block.channels == kV;
+  // Pixels one behind the other are whole vectors too, if no vector is left half empty.
+  tile.whole = block.channels == kV || (out_c == static_cast<size_t>(block.width) &&
+                                        tile.vectors * pixels == strip.outputs);
   tile.width = block.width;
   tile.channels = block.channels;
   tile.pixels = strip.outputs;
@@ -143,7 +145,7 @@ OCTET_INLINE void RunDirect(const Context& context, const DwX86Block& block, int
   const QS8DwConvShape& s = *run.shape;
   const DwX86Plan& plan = *context.plan;
   const int32_t d = s.dilation_h;
-  const int pieces = kV / block.width;
+  const int pieces = DwX86Divide(kV, block.width);
   const int32_t apart = block.channels == kV ? d : 1;  // the rows of a pair
   const int8_t* rows[4 * kMostPieces] = {};
   int8_t* out[2 * kMostPieces] = {};
@@ -200,7 +202,7 @@ template <class F>
 OCTET_INLINE void ForImages(const QS8DwConvRun& run, const F& rows) {
   const int32_t out_h = run.shape->out_h;
   for (int32_t row = run.row_begin; row < run.row_end;) {
-    const int32_t image = row / out_h, y = row % out_h;
+    const int32_t image = row < out_h ? 0 : row / out_h, y = row - image * out_h;
     const int32_t end = y + (run.row_end - row) < out_h ? y + (run.row_end - row) : out_h;
     row += end - y;
     rows(image, y, end);
@@ -249,9 +251,9 @@ void RunSpread(const Context& context, int32_t channel_begin, int32_t channel_en
       for (int32_t i = channel_begin / kV; i < blocks; ++i) {
         const DwX86Block block = DwX86BlockAt(s, kV, i);
         if (block.begin >= channel_end) break;
-        const int32_t pixels = kV / block.width;
+        const int32_t pixels = DwX86Divide(kV, block.width);
         a.pack = pack + plan.pack_header + plan.pack_block * i;
-        a.vectors = (s.out_w + pixels - 1) / pixels;
+        a.vectors = DwX86Divide(s.out_w + pixels - 1, pixels);
         a.out[0] = out + block.begin;
         a.out_step = pixels * a.pixel_step;
         a.width = block.width;
@@ -312,14 +314,15 @@ void RunPlanned(const QS8DwConvRun& run, DwX86Isa isa, const DwX86Plan& plan) {
       continue;
     }
 
-    const int32_t pixels = kV / kind.width;
+    const int32_t pixels = DwX86Divide(kV, kind.width);
     const int32_t unit = pixels * plan.pair;
     const DirectFn pieces =
         full ? nullptr : PickPieces(s, plan, kind.width, FinishOf(s, pack[first]));
     // How many of n rows to do in pieces: not a vector of which most is idle.
     const auto in_pieces = [&](int32_t n) {
       if (pieces == nullptr) return 0;
-      return 4 * (n % unit) >= 3 * unit || unit <= 2 ? n : n / unit * unit;
+      const int32_t whole = DwX86Divide(n, unit) * unit;
+      return 4 * (n - whole) >= 3 * unit || unit <= 2 ? n : whole;
     };
     bool more = false;
     ForImages(run, [&](int32_t image, int32_t begin, int32_t end) {

@@ -41,9 +41,8 @@ int32_t Tail(int32_t rest, int32_t vector, int32_t widths[2]) {
 }
 
 size_t StageBytes(const QS8DwConvShape& s, const DwX86Plan& plan, int32_t width, int32_t vectors) {
-  size_t slots = 0;
-  for (int32_t g = 0; g < plan.groups; ++g) slots += DwX86PhasesUsed(s, plan.group(s, g));
-  return slots * 4 * plan.parts * DwX86PlaneBytes(s, plan, width, vectors);
+  return static_cast<size_t>(plan.slots) * 4 * plan.parts *
+         DwX86PlaneBytes(s, plan, width, vectors);
 }
 
 int32_t WidestBlock(const QS8DwConvShape& s, int32_t vector) {
@@ -52,8 +51,8 @@ int32_t WidestBlock(const QS8DwConvShape& s, int32_t vector) {
 
 // Vectors that a whole output row takes in blocks of `width`.
 int32_t RowVectors(const QS8DwConvShape& s, int32_t vector, int32_t width) {
-  const int32_t pixels = vector / width;
-  return (s.out_w + pixels - 1) / pixels;
+  const int32_t pixels = DwX86Divide(vector, width);
+  return DwX86Divide(s.out_w - 1, pixels) + 1;
 }
 
 }  // namespace
@@ -73,14 +72,15 @@ DwX86Group DwX86Plan::group(const QS8DwConvShape& s, int32_t g) const {
 
 int32_t DwX86BlockCount(const QS8DwConvShape& s, int32_t vector) {
   int32_t widths[2] = {vector, vector};
-  return s.out_c() / vector + Tail(s.out_c() % vector, vector, widths);
+  const int32_t full = DwX86Divide(s.out_c(), vector);
+  return full + Tail(s.out_c() - full * vector, vector, widths);
 }
 
 DwX86Block DwX86BlockAt(const QS8DwConvShape& s, int32_t vector, int32_t index) {
-  const int32_t full = s.out_c() / vector;
+  const int32_t full = DwX86Divide(s.out_c(), vector);
   if (index < full) return {index * vector, vector, vector};
   int32_t widths[2] = {vector, vector};
-  Tail(s.out_c() % vector, vector, widths);
+  Tail(s.out_c() - full * vector, vector, widths);
   int32_t begin = full * vector;
   if (index > full) begin += widths[0];
   const int32_t width = widths[index - full];
@@ -89,16 +89,17 @@ DwX86Block DwX86BlockAt(const QS8DwConvShape& s, int32_t vector, int32_t index) 
 }
 
 int32_t DwX86StagedColumns(const QS8DwConvShape& s, int32_t outputs) {
-  return outputs + LastColumn(s) / s.stride_w;
+  return outputs + DwX86Divide(LastColumn(s), s.stride_w);
 }
 
 size_t DwX86PlaneBytes(const QS8DwConvShape& s, const DwX86Plan& plan, int32_t width,
                        int32_t vectors) {
-  const int32_t columns = DwX86StagedColumns(s, vectors * (plan.vector / width));
+  const int32_t columns = DwX86StagedColumns(s, vectors * DwX86Divide(plan.vector, width));
   return RoundUp(static_cast<size_t>(columns) * width, kAlign);
 }
 
 bool DwX86PhaseUsed(const QS8DwConvShape& s, const DwX86Group& group, int32_t phase) {
+  if (s.stride_w == 1 || group.columns * s.dilation_w == 1) return phase < s.kernel_w;
   for (int32_t kx = 0; kx < s.kernel_w; kx += group.columns) {
     if (kx * s.dilation_w % s.stride_w == phase) return true;
   }
@@ -154,7 +155,9 @@ DwX86Plan MakeDwX86Plan(const QS8DwConvShape& s, DwX86Isa isa) {
                 (s.dilation_w == 1 || s.stride_w == 1) && s.depth_multiplier == 1 &&
                 plan.weight_sets <= 2;
   const DwX86Group last = plan.group(s, plan.groups - 1);
-  plan.taps = (last.first_tap + (s.kernel_w + last.columns - 1) / last.columns) * plan.weight_sets;
+  for (int32_t g = 0; g < plan.groups; ++g) plan.slots += DwX86PhasesUsed(s, plan.group(s, g));
+  plan.taps = (last.first_tap + DwX86Divide(s.kernel_w + last.columns - 1, last.columns)) *
+              plan.weight_sets;
 
   const int32_t widest = WidestBlock(s, isa.vector);
   const int32_t row = RowVectors(s, isa.vector, widest);
@@ -166,10 +169,8 @@ DwX86Plan MakeDwX86Plan(const QS8DwConvShape& s, DwX86Isa isa) {
     plan.strip = static_cast<int32_t>(RoundUp(plan.strip, 4));
   }
 
-  size_t jobs = 0;
-  for (int32_t g = 0; g < plan.groups; ++g) jobs += DwX86PhasesUsed(s, plan.group(s, g));
   plan.rows_bytes = RoundUp(static_cast<size_t>(plan.window_rows) * sizeof(void*), kAlign);
-  plan.jobs_bytes = RoundUp(jobs * kDwX86JobBytes, kAlign);
+  plan.jobs_bytes = RoundUp(static_cast<size_t>(plan.slots) * kDwX86JobBytes, kAlign);
   plan.offsets_bytes = RoundUp(static_cast<size_t>(plan.taps) * sizeof(int32_t), kAlign);
 
   const int32_t blocks = DwX86BlockCount(s, isa.vector);

@@ -43,7 +43,7 @@ OCTET_NOINLINE void StageSlowly(const StageArgs& a, int32_t v) {
   const QS8DwConvShape& s = *a.shape;
   alignas(64) int8_t bytes[4][kV];
   std::memset(bytes, s.input_zero_point, sizeof bytes);
-  const int32_t pixels = kV / a.width;
+  const int32_t pixels = DwX86Divide(kV, a.width);
   for (int k = 0; k < 4; ++k) {
     if (a.sources[k] == nullptr) continue;
     for (int32_t p = 0; p < pixels && v * pixels + p < a.job->staged_columns; ++p) {
@@ -52,7 +52,7 @@ OCTET_NOINLINE void StageSlowly(const StageArgs& a, int32_t v) {
       const int8_t* from = a.sources[k] + static_cast<size_t>(column) * s.in_c;
       int8_t* to = bytes[k] + p * a.width;
       if (s.depth_multiplier == 1) {
-        std::memcpy(to, from, static_cast<size_t>(a.channels));
+        CopyPiece(to, from, a.channels);
       } else {
         int32_t c = a.begin / s.depth_multiplier, j = a.begin % s.depth_multiplier;
         for (int32_t i = 0; i < a.channels; ++i) {
@@ -74,7 +74,7 @@ OCTET_NOINLINE void StageSlowly(const StageArgs& a, int32_t v) {
 template <int Pixels>
 OCTET_NOINLINE void StageInside(const StageArgs& a) {
   const size_t c = static_cast<size_t>(a.shape->in_c);
-  const ptrdiff_t pixels = kV / a.width;
+  const ptrdiff_t pixels = DwX86Divide(kV, a.width);
   const size_t pixel = c * a.shape->stride_w;
   const size_t step = pixel * pixels;
   const ptrdiff_t column = a.job->first_column + a.job->inside * pixels * a.shape->stride_w;
@@ -112,8 +112,8 @@ OCTET_NOINLINE void StageInside(const StageArgs& a) {
 void Stage(const StageArgs& a) {
   const StageJob& job = *a.job;
   const QS8DwConvShape& s = *a.shape;
-  const int32_t pixels = kV / a.width;
-  const int32_t vectors = (job.staged_columns + pixels - 1) / pixels;
+  const int32_t pixels = DwX86Divide(kV, a.width);
+  const int32_t vectors = DwX86Divide(job.staged_columns + pixels - 1, pixels);
   const bool loads = pixels == 1 && s.depth_multiplier == 1 && (Ops::kMasks || a.channels == kV);
   const Ops::Mask mask = Ops::MaskOf(a.channels);
   const auto border = [&](int32_t v) {
@@ -141,12 +141,14 @@ void Stage(const StageArgs& a) {
   for (int32_t v = job.outside; v < vectors; ++v) border(v);
 }
 
-int32_t FloorDivide(int32_t a, int32_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
+int32_t FloorDivide(int32_t a, int32_t b) {
+  return a >= 0 ? DwX86Divide(a, b) : -DwX86Divide(b - 1 - a, b);
+}
 
 // The vectors of a job all of whose pixels lie in the image.
 void FindInside(const QS8DwConvShape& s, const DwX86Block& block, StageJob* job) {
-  const int32_t pixels = kV / block.width;
-  const int32_t vectors = (job->staged_columns + pixels - 1) / pixels;
+  const int32_t pixels = DwX86Divide(kV, block.width);
+  const int32_t vectors = DwX86Divide(job->staged_columns + pixels - 1, pixels);
   const int32_t step = pixels * s.stride_w;
   int32_t last = s.in_w - 1;
   if (!Ops::kMasks && block.channels < block.width) {  // nor may a load run past its row
@@ -154,7 +156,7 @@ void FindInside(const QS8DwConvShape& s, const DwX86Block& block, StageJob* job)
     last -= (over + s.in_c - 1) / s.in_c;
   }
   last -= (job->columns - 1) * s.dilation_w + (pixels - 1) * s.stride_w;
-  int32_t from = job->first_column >= 0 ? 0 : (-job->first_column + step - 1) / step;
+  int32_t from = job->first_column >= 0 ? 0 : DwX86Divide(-job->first_column + step - 1, step);
   int32_t to = FloorDivide(last - job->first_column, step) + 1;
   if (to > vectors) to = vectors;
   if (s.depth_multiplier != 1 || to < 0) to = 0;

@@ -28,22 +28,14 @@ struct TileArgs {
 // A tile of outputs in pieces, none for pixels behind the row's end.
 OCTET_NOINLINE void StorePieces(const int8_t* bytes, int rows, int vectors, const TileArgs& a,
                                 int32_t vector) {
-  const int32_t per_vector = kV / a.width;
+  const int32_t per_vector = DwX86Divide(kV, a.width);
   int32_t pixels = a.pixels - vector * per_vector;
   if (pixels > vectors * per_vector) pixels = vectors * per_vector;
   for (int r = 0; r < rows; ++r) {
     int8_t* to = a.out[r] + vector * a.out_step;
     const int8_t* from = bytes + r * vectors * kV;
     for (int32_t p = 0; p < pixels; ++p, from += a.width, to += a.pixel_step) {
-      if (a.channels == 16) {
-        std::memcpy(to, from, 16);
-      } else if (a.channels == 32) {
-        std::memcpy(to, from, 32);
-      } else if (a.channels == 8) {
-        std::memcpy(to, from, 8);
-      } else {
-        std::memcpy(to, from, static_cast<size_t>(a.channels));
-      }
+      CopyPiece(to, from, a.channels);
     }
   }
 }
