@@ -49,7 +49,6 @@ struct Pending {
   int32_t groups_of_tile;  // of kGroup rows; the last one may overlap the one before
   int32_t done, groups;
   int32_t rows;
-  ptrdiff_t out_offset;
 };
 
 template <int kRows, int kVectors>
@@ -74,10 +73,10 @@ static void StoreRows(const ConvX86Job& job, const Pending& p, int32_t tile, int
   RequantKeep512(&masks);
   if (c.form == kConvX86Relu) {
     again = StoreByFixed<kRows, kVectors, true>(c.constants, acc, c.epilogue, masks, clamp, c.store,
-                                                out, p.out_offset);
+                                                out, c.out_offset);
   } else if (c.form == kConvX86Signed) {
     again = StoreByFixed<kRows, kVectors, false>(c.constants, acc, c.epilogue, masks, clamp,
-                                                 c.store, out, p.out_offset);
+                                                 c.store, out, c.out_offset);
   }
   if (__builtin_expect(again == 0, 1)) return;
   alignas(64) int32_t values[kRows][kVectors * kConvX86Block];
@@ -88,10 +87,8 @@ static void StoreRows(const ConvX86Job& job, const Pending& p, int32_t tile, int
       _mm512_store_si512(values[r] + v * kConvX86Block, acc[r][v]);
     }
   }
-  ConvX86Job part = job;
-  part.out_offset = p.out_offset;
   for (int r = 0; r < kRows; ++r) {
-    if ((again >> r & 1) != 0) StoreByInteger(part, c, values[r], 1, kVectors, out + r);
+    if ((again >> r & 1) != 0) StoreByInteger(job, c, values[r], 1, kVectors, out + r);
   }
 }
 
@@ -219,7 +216,6 @@ static void Compute(const ConvX86Job& job) {
       to->groups_of_tile = (rows + kGroup - 1) / kGroup;
       to->groups = two * to->groups_of_tile;
       to->done = 0;
-      to->out_offset = job.out_offset + block * kConvX86Block;
     }
   }
   Store(job, &pending[turn], pending[turn].groups);

@@ -25,6 +25,7 @@ struct Columns {
   const ConvX86Constants* constants;
   ConvX86Form form;  // the least that all of its blocks can do
   __mmask64 store;
+  ptrdiff_t out_offset;  // of the first lane (not in a copy of the job: copies wait for its stores)
   Epilogue epilogue;
 };
 
@@ -51,6 +52,7 @@ static void InitEpilogue(const ConvX86Job& job, Epilogue* e) {
 static void SetColumns(const ConvX86Job& job, int32_t block, int32_t vectors, Columns* c) {
   c->weights = job.weights + static_cast<size_t>(block) * job.block_bytes;
   c->constants = job.constants + block;
+  c->out_offset = job.out_offset + block * kConvX86Block;
   c->form = kConvX86Relu;
   for (int32_t v = 0; v < vectors; ++v) {
     const int32_t form = job.forms[block + v];
@@ -80,7 +82,7 @@ static __attribute__((noinline)) void StoreByInteger(const ConvX86Job& job, cons
           _mm512_set_epi32(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 8, 4, 0), bytes));
       const __m128i clamped = _mm_min_epi8(_mm_max_epi8(in_order, low), high);
       const __mmask16 mask = static_cast<__mmask16>(c.store >> (v * kConvX86Block));
-      _mm_mask_storeu_epi8(out[r] + job.out_offset + v * kConvX86Block, mask, clamped);
+      _mm_mask_storeu_epi8(out[r] + c.out_offset + v * kConvX86Block, mask, clamped);
     }
   }
 }

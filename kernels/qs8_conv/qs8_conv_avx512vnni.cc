@@ -30,17 +30,19 @@ static __attribute__((noinline)) void ByInteger(const ConvX86Job& job, const Col
 
 // Accumulators to bytes; which pixels are in doubt (a bit each).
 template <int kRows, int kVectors>
-static inline __attribute__((always_inline)) uint32_t Finish(
-    const ConvX86Job& job, const Columns& c, const __m512i (&acc)[kRows][kVectors],
-    RequantMasks512 masks, int8_t* const* out, ptrdiff_t out_offset) {
+static inline __attribute__((always_inline)) uint32_t Finish(const ConvX86Job& job,
+                                                             const Columns& c,
+                                                             const __m512i (&acc)[kRows][kVectors],
+                                                             RequantMasks512 masks,
+                                                             int8_t* const* out) {
   const bool clamp = job.act_min != -128 || job.act_max != 127;
   if (c.form == kConvX86Relu) {
     return StoreByFixed<kRows, kVectors, true>(c.constants, acc, c.epilogue, masks, clamp, c.store,
-                                               out, out_offset);
+                                               out, c.out_offset);
   }
   if (c.form == kConvX86Signed) {
     return StoreByFixed<kRows, kVectors, false>(c.constants, acc, c.epilogue, masks, clamp, c.store,
-                                                out, out_offset);
+                                                out, c.out_offset);
   }
   alignas(64) int32_t values[kRows * kVectors * kConvX86Block];
 #pragma GCC unroll 8
@@ -133,8 +135,7 @@ static void Tiles(const ConvX86Job& job, const Columns& c, int32_t first, int32_
       }
     }
 
-    const uint32_t again =
-        Finish<kRows, kVectors>(job, c, acc, masks, job.out + first, job.out_offset);
+    const uint32_t again = Finish<kRows, kVectors>(job, c, acc, masks, job.out + first);
     if (__builtin_expect(again != 0, 0)) ByInteger<kVectors>(job, c, first, again);
   }
 }
@@ -178,13 +179,11 @@ static void WidePixel(const ConvX86Job& job, const Columns& low, const Columns& 
   for (int v = 0; v < kVectors; ++v) {
     half[v / kMaxVectors][0][v % kMaxVectors] = _mm512_add_epi32(acc[v], other[v]);
   }
-  if (Finish<1, kMaxVectors>(job, low, half[0], masks, job.out, job.out_offset) != 0) {
+  if (Finish<1, kMaxVectors>(job, low, half[0], masks, job.out) != 0) {
     ByInteger<kMaxVectors>(job, low, 0, 1);
   }
-  ConvX86Job behind = job;
-  behind.out_offset += kMaxVectors * kConvX86Block;
-  if (Finish<1, kMaxVectors>(behind, high, half[1], masks, job.out, behind.out_offset) != 0) {
-    ByInteger<kMaxVectors>(behind, high, 0, 1);
+  if (Finish<1, kMaxVectors>(job, high, half[1], masks, job.out) != 0) {
+    ByInteger<kMaxVectors>(job, high, 0, 1);
   }
 }
 
@@ -217,7 +216,6 @@ static Cut CutPixels(int32_t pixels) {
 static void Compute(const ConvX86Job& job) {
   // Columns and pixels are cut evenly: 144 channels are 3 x 48, not 64 + 64 + 16.
   const int32_t parts = (job.blocks + kMaxVectors - 1) / kMaxVectors;
-  ConvX86Job part = job;
   Columns c;
   InitEpilogue(job, &c.epilogue);
   int32_t i = 0;
@@ -227,24 +225,22 @@ static void Compute(const ConvX86Job& job) {
     for (; i + 2 <= parts; i += 2) {
       SetColumns(job, i * kMaxVectors, kMaxVectors, &c);
       SetColumns(job, (i + 1) * kMaxVectors, kMaxVectors, &high);
-      part.out_offset = job.out_offset + i * kMaxVectors * kConvX86Block;
-      WidePixel(part, c, high);
+      WidePixel(job, c, high);
     }
   }
   for (; i < parts; ++i) {
     const int32_t block = parts == 1 ? 0 : job.blocks * i / parts;
     const int32_t vectors = parts == 1 ? job.blocks : job.blocks * (i + 1) / parts - block;
     SetColumns(job, block, vectors, &c);
-    part.out_offset = job.out_offset + block * kConvX86Block;
     const Cut cut = vectors == 1   ? CutPixels<4, kMaxNarrowRows>(job.pixels)
                     : vectors == 2 ? CutPixels<2, kMaxRows>(job.pixels)
                                    : CutPixels<1, kMaxRows>(job.pixels);
     const TilesFn* const run = kTiles[vectors - 1];
-    if (cut.larger > 0) run[cut.rows + cut.unit - 1](part, c, 0, cut.larger);
+    if (cut.larger > 0) run[cut.rows + cut.unit - 1](job, c, 0, cut.larger);
     int32_t done = cut.larger * (cut.rows + cut.unit);
-    if (cut.smaller > 0) run[cut.rows - 1](part, c, done, cut.smaller);
+    if (cut.smaller > 0) run[cut.rows - 1](job, c, done, cut.smaller);
     done += cut.smaller * cut.rows;
-    if (done < job.pixels) run[job.pixels - done - 1](part, c, done, 1);
+    if (done < job.pixels) run[job.pixels - done - 1](job, c, done, 1);
   }
 }
 
@@ -255,7 +251,13 @@ static void Copy(const int8_t* from, size_t n, void* panel) {
   for (; i + 64 <= n; i += 64) {
     _mm512_storeu_si512(to + i, _mm512_xor_si512(_mm512_loadu_si512(from + i), flip));
   }
-  if (i < n) {
+  if (n - i <= 16) {  // of a small layer: what the last one has just stored waits for wider loads
+    if (i == n) return;
+    const __mmask16 mask = static_cast<__mmask16>(LaneMask(0, static_cast<int32_t>(n - i)));
+    _mm_storeu_si128(
+        reinterpret_cast<__m128i*>(to + i),
+        _mm_xor_si128(_mm_maskz_loadu_epi8(mask, from + i), _mm512_castsi512_si128(flip)));
+  } else {
     const __mmask64 mask = LaneMask(0, static_cast<int32_t>(n - i));
     _mm512_storeu_si512(to + i, _mm512_xor_si512(_mm512_maskz_loadu_epi8(mask, from + i), flip));
   }

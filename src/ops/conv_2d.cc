@@ -100,14 +100,15 @@ QS8ConvRun MakeRun(const RunContext& c, const QS8ConvShape& s) {
 
 Status Run(const RunContext& c) {
   const Params& p = *static_cast<const Params*>(c.params);
-  RunQS8Conv(*p.kernel, MakeRun(c, p.shape), c.rows.begin, c.rows.end, c.scratch, c.scratch_stride,
-             c.threads);
+  QS8ConvRun run = MakeRun(c, p.shape);
+  RunQS8Conv(*p.kernel, &run, c.rows.begin, c.rows.end, c.scratch, c.scratch_stride, c.threads);
   return OCTET_OK;
 }
 
 Status RunSum(const RunContext& c) {
   const SumParams& p = *static_cast<const SumParams*>(c.params);
-  RunConvSum(p.sum, *p.conv.kernel, MakeRun(c, p.conv.shape), c);
+  QS8ConvRun run = MakeRun(c, p.conv.shape);
+  RunConvSum(p.sum, *p.conv.kernel, &run, c);
   return OCTET_OK;
 }
 

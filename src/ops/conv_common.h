@@ -55,9 +55,9 @@ struct ConvSlice {
 };
 
 // Runs rows [row_begin, row_end) of all channels, split over threads; `whole` has everything but
-// ranges and scratch.
-void RunQS8Conv(const QS8ConvKernel& kernel, const QS8ConvRun& whole, int32_t row_begin,
-                int32_t row_end, uint8_t* scratch, size_t scratch_stride, const Threads& threads,
+// ranges and scratch, which may be set in it: a small layer would wait for a copy.
+void RunQS8Conv(const QS8ConvKernel& kernel, QS8ConvRun* whole, int32_t row_begin, int32_t row_end,
+                uint8_t* scratch, size_t scratch_stride, const Threads& threads,
                 const ConvSlice* slice = nullptr);
 
 }  // namespace octet

@@ -113,12 +113,12 @@ void InitConvSum(const OpView& op, const QS8ConvShape& s, const QS8ConvKernel& k
   MakeAddFixed(&sum->params);
 }
 
-void RunConvSum(const ConvSum& sum, const QS8ConvKernel& kernel, const QS8ConvRun& whole,
+void RunConvSum(const ConvSum& sum, const QS8ConvKernel& kernel, QS8ConvRun* whole,
                 const RunContext& c) {
   const SumRun run = {
       sum,
-      {c.in<int8_t>(kSumInput), RowBytes(*whole.shape), c.inputs[kSumInput].ring_rows},
-      whole.output};
+      {c.in<int8_t>(kSumInput), RowBytes(*whole->shape), c.inputs[kSumInput].ring_rows},
+      whole->output};
   const ConvSlice slice = {RunSlice, &run};
   RunQS8Conv(kernel, whole, c.rows.begin, c.rows.end, c.scratch, c.scratch_stride, c.threads,
              &slice);

@@ -27,7 +27,7 @@ size_t ConvSumScratch(const QS8ConvShape& shape, size_t kernel_scratch);
 void InitConvSum(const OpView& op, const QS8ConvShape& shape, const QS8ConvKernel& kernel,
                  ConvSum* sum);
 // `whole.output` is where the sums go.
-void RunConvSum(const ConvSum& sum, const QS8ConvKernel& kernel, const QS8ConvRun& whole,
+void RunConvSum(const ConvSum& sum, const QS8ConvKernel& kernel, QS8ConvRun* whole,
                 const RunContext& c);
 
 }  // namespace octet

@@ -87,6 +87,11 @@ Status Run(const RunContext& c) {
                   c.outputs[0].ring_rows};
   whole.row_begin = c.rows.begin, whole.row_end = c.rows.end;
   whole.channel_end = s.in_c;
+  if (c.threads.count == 1) {
+    whole.scratch = c.scratch;
+    p.kernel->run(whole);
+    return OCTET_OK;
+  }
 
   const size_t rows = static_cast<size_t>(c.rows.end - c.rows.begin);
   const size_t block = static_cast<size_t>(p.kernel->channel_block);

@@ -85,7 +85,7 @@ Status Run(const RunContext& c) {
   run.weights = c.in<int8_t>(1);
   run.input = {c.in<int8_t>(0), static_cast<size_t>(s.in_c), 0};
   run.output = {c.out<int8_t>(), static_cast<size_t>(s.out_c), 0};
-  RunQS8Conv(*p.kernel, run, 0, s.out_h, c.scratch, c.scratch_stride, c.threads);
+  RunQS8Conv(*p.kernel, &run, 0, s.out_h, c.scratch, c.scratch_stride, c.threads);
   return OCTET_OK;
 }
 

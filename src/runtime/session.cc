@@ -270,8 +270,11 @@ Status RunSteps(octet_session* session, Threads threads) {
   const auto& steps = *model.file->steps();
   const uint32_t count = steps.size();
   const Bases resolve(*session);
-  Buffer on_stack[kStackOperands];
-  Buffer* const buffers = session->buffers != nullptr ? session->buffers : on_stack;
+  union Unset {  // each step sets what it reads
+    Unset() {}
+    Buffer buffers[kStackOperands];
+  } on_stack;
+  Buffer* const buffers = session->buffers != nullptr ? session->buffers : on_stack.buffers;
   RunContext context;
   context.threads = threads;
   context.inputs = buffers;
