@@ -20,12 +20,15 @@ struct RequantNeonChannels {
 };
 
 // kLeft: some `left` is not 0. kRelu: see above.
+template <bool kRelu>
+OCTET_NEON_INLINE int32x4_t RoundingShiftNeon(int32x4_t x, int32x4_t right) {
+  if (!kRelu) x = vsraq_n_s32(x, vandq_s32(x, right), 31);
+  return vrshlq_s32(x, right);
+}
 template <bool kLeft, bool kRelu>
 OCTET_NEON_INLINE int32x4_t RequantNeon(int32x4_t acc, const RequantNeonChannels& c) {
   if (kLeft) acc = vshlq_s32(acc, c.left);
-  int32x4_t x = vqrdmulhq_s32(acc, c.multiplier);
-  if (!kRelu) x = vsraq_n_s32(x, vandq_s32(x, c.right), 31);
-  return vrshlq_s32(x, c.right);
+  return RoundingShiftNeon<kRelu>(vqrdmulhq_s32(acc, c.multiplier), c.right);
 }
 
 // Eight results, zero point added, saturated to bytes and clamped.
@@ -33,6 +36,29 @@ OCTET_NEON_INLINE int8x8_t RequantNeonBytes(int32x4_t a, int32x4_t b, int16x8_t 
                                             int8x8_t low, int8x8_t high) {
   const int16x8_t wide = vqaddq_s16(vcombine_s16(vqmovn_s32(a), vqmovn_s32(b)), zero_point);
   return vmin_s8(vmax_s8(vqmovn_s16(wide), low), high);
+}
+
+// Saturated to half the width, a below b.
+OCTET_NEON_INLINE int16x8_t NarrowNeon(int32x4_t a, int32x4_t b) {
+#if defined(__aarch64__)
+  return vqmovn_high_s32(vqmovn_s32(a), b);
+#else
+  return vcombine_s16(vqmovn_s32(a), vqmovn_s32(b));
+#endif
+}
+OCTET_NEON_INLINE int8x16_t NarrowNeon(int16x8_t a, int16x8_t b) {
+#if defined(__aarch64__)
+  return vqmovn_high_s16(vqmovn_s16(a), b);
+#else
+  return vcombine_s8(vqmovn_s16(a), vqmovn_s16(b));
+#endif
+}
+OCTET_NEON_INLINE int8x16_t NarrowUnsignedNeon(int16x8_t a, int16x8_t b) {  // to [0, 255]
+#if defined(__aarch64__)
+  return vreinterpretq_s8_u8(vqmovun_high_s16(vqmovun_s16(a), b));
+#else
+  return vreinterpretq_s8_u8(vcombine_u8(vqmovun_s16(a), vqmovun_s16(b)));
+#endif
 }
 
 // Products of the upper eight lanes; 32-bit ARM has no instruction for them.

@@ -13,16 +13,15 @@ class Runner {
     rows_ = reinterpret_cast<const int8_t**>(scratch);
     taps_ = reinterpret_cast<const int8_t**>(scratch + plan_.rows_bytes);
     plain_ = reinterpret_cast<int8_t*>(scratch + plan_.rows_bytes + plan_.taps_bytes);
-    staged_ = plain_ + plan_.plain_bytes;
-    tile_.out_step = static_cast<size_t>(s_.out_c());
+    part_ = plain_ + plan_.plain_bytes;
+    staged_ = part_ + plan_.part_bytes;
     tile_.zero_point = s_.output_zero_point;
     tile_.act_min = s_.act_min;
     tile_.act_max = s_.act_max;
-    tile_.taps = plan_.taps;
     tile_.tap = taps_;
     tile_.staged = staged_;
     tile_.groups = plan_.groups;
-    tile_.weight_sets = plan_.weight_sets;
+    tile_.row_weights = plan_.weight_bytes / static_cast<size_t>(plan_.pair);
     tile_.kernel_w = s_.kernel_w;
     tile_.stride_w = s_.stride_w;
     tile_.dilation_w = s_.dilation_w;
@@ -57,46 +56,63 @@ class Runner {
   void SetBlock(int32_t block, int32_t row) {
     const uint8_t* const pack = static_cast<const uint8_t*>(run_.pack);
     begin_ = block * kDwArmBlock;
-    tile_.channels = s_.out_c() - begin_ < kDwArmBlock ? s_.out_c() - begin_ : kDwArmBlock;
+    channels_ = s_.out_c() - begin_ < kDwArmBlock ? s_.out_c() - begin_ : kDwArmBlock;
     tile_.flags = reinterpret_cast<const int32_t*>(pack)[block];
     tile_.constants = reinterpret_cast<const DwArmConstants*>(pack + plan_.constants_at) + block;
     tile_.weights = reinterpret_cast<const int8_t*>(pack + plan_.weights_at) +
                     static_cast<size_t>(block) * plan_.block_bytes;
+    const bool wide = (tile_.flags & kDwArmWide) != 0;
+    tile_.weight_sets = wide ? plan_.weight_sets : 1;
+    tile_.taps = wide ? plan_.taps : plan_.taps / plan_.weight_sets;
+    order_ = plan_.nine && !wide
+                 ? reinterpret_cast<const uint8_t*>(tile_.weights + plan_.weight_bytes)
+                 : nullptr;
+    if (!Whole()) {
+      for (int32_t lane = 0; lane < channels_; ++lane) {
+        channel_[lane] = (begin_ + lane) / s_.depth_multiplier;
+      }
+    }
     for (int32_t i = 0; i < tile_.rows; ++i) out_[i] = run_.output.row(row + i) + begin_;
   }
 
-  bool Whole() const { return tile_.channels == kDwArmBlock && s_.depth_multiplier == 1; }
+  bool Whole() const { return channels_ == kDwArmBlock && s_.depth_multiplier == 1; }
 
   int32_t Columns(int32_t outputs) const {
     return (outputs - 1) * s_.stride_w + (s_.kernel_w - 1) * s_.dilation_w + 1;
   }
 
   void RowByTaps() {
-    int32_t x = 0;
     if (Whole() && inside_) {
+      int32_t x = 0;
       // Outputs whose window lies inside the image.
       const int32_t begin = (s_.pad_left + s_.stride_w - 1) / s_.stride_w;
       const int32_t room = s_.in_w + s_.pad_left - Columns(1);
       int32_t end = room < 0 ? 0 : room / s_.stride_w + 1;
       if (end > s_.out_w) end = s_.out_w;
       if (begin < end) {
-        PiecesByTaps(0, begin);
-        Taps(begin_, static_cast<size_t>(s_.in_c), begin * s_.stride_w - s_.pad_left);
-        Compute(begin, end - begin);
+        while (x < begin) Edge(x++);
+        Taps(begin_, static_cast<size_t>(s_.in_c), x * s_.stride_w - s_.pad_left);
+        Compute(x, end - x);
         x = end;
       }
+      while (x < s_.out_w) Edge(x++);
+      return;
     }
-    PiecesByTaps(x, s_.out_w);
+    PiecesByTaps();
   }
 
-  // Outputs [x, end) by plain columns.
-  void PiecesByTaps(int32_t x, int32_t end) {
-    while (x < end) {
-      const int32_t outputs = end - x < plan_.strip ? end - x : plan_.strip;
+  void Edge(int32_t x) {
+    EdgeTaps(x);
+    Compute(x, 1);
+  }
+
+  // A row by plain columns.
+  void PiecesByTaps() {
+    for (int32_t x = 0; x < s_.out_w; x += plan_.strip) {
+      const int32_t outputs = s_.out_w - x < plan_.strip ? s_.out_w - x : plan_.strip;
       MakePlain(x * s_.stride_w - s_.pad_left, Columns(outputs));
       Taps(0, kDwArmBlock, 0);
       Compute(x, outputs);
-      x += outputs;
     }
   }
 
@@ -104,15 +120,39 @@ class Runner {
   void Taps(int32_t channel, size_t pixel, int32_t column) {
     tile_.step = static_cast<size_t>(s_.stride_w) * pixel;
     const int8_t** tap = taps_;
-    for (int32_t set = 0; set < plan_.weight_sets; ++set) {
+    for (int32_t set = 0; set < tile_.weight_sets; ++set) {
       for (int32_t ky = 0; ky < s_.kernel_h; ++ky) {
+        const int8_t* const row = Source(ky, pixel) + channel;
         for (int32_t kx = 0; kx < s_.kernel_w; ++kx) {
-          const size_t at = static_cast<size_t>(column + kx * s_.dilation_w) * pixel +
-                            static_cast<size_t>(channel);
-          *tap++ = Source(ky, pixel) + at;
+          *tap++ = row + static_cast<size_t>(column + kx * s_.dilation_w) * pixel;
         }
       }
     }
+    if (order_ != nullptr) ReorderTaps();
+  }
+
+  // The same for one output, which may lie at the border: taps outside read zero points.
+  void EdgeTaps(int32_t x) {
+    std::memset(plain_, s_.input_zero_point, kDwArmBlock);
+    const int8_t** tap = taps_;
+    const size_t pixel = static_cast<size_t>(s_.in_c);
+    for (int32_t set = 0; set < tile_.weight_sets; ++set) {
+      for (int32_t ky = 0; ky < s_.kernel_h; ++ky) {
+        int32_t ix = x * s_.stride_w - s_.pad_left;
+        for (int32_t kx = 0; kx < s_.kernel_w; ++kx, ix += s_.dilation_w) {
+          const bool inside = rows_[ky] != nullptr && ix >= 0 && ix < s_.in_w;
+          *tap++ = inside ? rows_[ky] + static_cast<size_t>(ix) * pixel + begin_ : plain_;
+        }
+      }
+    }
+    if (order_ != nullptr) ReorderTaps();
+  }
+
+  // The pack may come from a file.
+  void ReorderTaps() {
+    const int8_t* plain[9];
+    std::memcpy(plain, taps_, sizeof plain);
+    for (int32_t i = 0; i < 9; ++i) taps_[i] = plain[order_[i] < 9 ? order_[i] : 8];
   }
 
   // Row ky as the taps see it: of the input, or of plain columns.
@@ -161,11 +201,26 @@ class Runner {
 
   void Compute(int32_t x, int32_t outputs) {
     tile_.outputs = outputs;
+    const bool whole = channels_ == kDwArmBlock;
+    const size_t out_c = static_cast<size_t>(s_.out_c());
+    tile_.out_step = whole ? out_c : kDwArmBlock;
     for (int32_t i = 0; i < tile_.rows; ++i) {
-      tile_.out[i] = out_[i] + static_cast<size_t>(x) * tile_.out_step;
+      tile_.out[i] = whole ? out_[i] + static_cast<size_t>(x) * out_c : Part(i);
     }
     compute_(tile_);
     plain_columns_ = 0;
+    if (whole) return;
+    for (int32_t i = 0; i < tile_.rows; ++i) {
+      int8_t* to = out_[i] + static_cast<size_t>(x) * out_c;
+      const int8_t* from = Part(i);
+      for (int32_t j = 0; j < outputs; ++j, to += out_c, from += kDwArmBlock) {
+        std::memcpy(to, from, static_cast<size_t>(channels_));
+      }
+    }
+  }
+
+  int8_t* Part(int32_t row) const {
+    return part_ + static_cast<size_t>(row * plan_.strip) * kDwArmBlock;
   }
 
   // Copies columns [first, first + columns) of all rows of the window, 16 bytes each.
@@ -187,9 +242,11 @@ class Runner {
           std::memcpy(to, from + begin_, kDwArmBlock);
           continue;
         }
-        for (int32_t lane = 0; lane < kDwArmBlock; ++lane) {
-          to[lane] =
-              lane < tile_.channels ? from[(begin_ + lane) / s_.depth_multiplier] : int8_t{0};
+        std::memset(to, 0, kDwArmBlock);
+        if (s_.depth_multiplier == 1) {
+          std::memcpy(to, from + begin_, static_cast<size_t>(channels_));
+        } else {
+          for (int32_t lane = 0; lane < channels_; ++lane) to[lane] = from[channel_[lane]];
         }
       }
     }
@@ -204,10 +261,13 @@ class Runner {
   const int8_t** rows_;  // the window's, at channel 0; null outside the image
   const int8_t** taps_;
   int8_t* plain_;
+  int8_t* part_;
   int8_t* staged_;
   int8_t* out_[2] = {};
-  int32_t begin_ = 0;          // the block's first channel
-  int32_t plain_columns_ = 0;  // of each plain row; 0: taps read the input
+  const uint8_t* order_ = nullptr;     // of the taps; null: as they lie
+  int32_t channel_[kDwArmBlock] = {};  // of the input, of each lane
+  int32_t begin_ = 0, channels_ = 0;   // the block's
+  int32_t plain_columns_ = 0;          // of each plain row; 0: taps read the input
   bool inside_ = false;
 };
 

@@ -5,8 +5,13 @@
 // Work is done in blocks of 16 output channels and pieces of an output row.
 //
 // Baseline NEON reads the input where it lies: every tap of the window is a pointer that moves from
-// output to output. Borders, the last channels, and depth multipliers are first copied into scratch
-// as "plain" columns of 16 bytes, with zero points outside of the image.
+// output to output. Rows that look beyond the image, the last channels, and depth multipliers are
+// first copied into scratch as "plain" columns of 16 bytes, with zero points outside of the image.
+//
+// As many taps as possible are summed in 16 bits before they are widened. Products of bytes with
+// weights whose magnitudes add up to 255 at most cannot overflow there, so two taps nearly always
+// can share a sum, and three often. Which taps of a kernel of nine go together is chosen for each
+// block when it is packed, and the tap pointers follow.
 //
 // With dot products, four rows under the window are interleaved in scratch: 64 bytes a column, the
 // four bytes of a channel side by side, so that one sdot sums four taps. Where the stride is 1, two
@@ -30,7 +35,10 @@ struct DwArmConstants {
 // What is true of a block.
 enum DwArmFlags : int32_t {
   kDwArmLeft = 1,    // some channel shifts left
-  kDwArmLowest = 2,  // some weight is -128: two products may overflow 16 bits
+  kDwArmApart = 2,   // products of neighbouring taps may overflow 16 bits
+  kDwArmWide = 4,    // w - weight_zero_point takes all sets; else the first has it all
+  kDwArmThrees = 8,  // of nine taps: sums of 3, 3 and 3 fit 16 bits
+  kDwArmThree = 16,  // sums of 3, 2, 2 and 2 do
 };
 
 // From the shape alone. `dot`: for dot products.
@@ -43,9 +51,12 @@ struct DwArmPlan {
   int32_t strip;        // most outputs of a piece
   int32_t columns;      // under the window of a strip
   int32_t blocks;
-  bool odd;  // some block must be copied as plain columns
-  size_t rows_bytes, taps_bytes, plain_bytes, dot_bytes;  // of the scratch, in this order
-  size_t constants_at, weights_at, block_bytes, bytes;    // of the pack; flags come first
+  bool odd;   // some block must be copied as plain columns
+  bool nine;  // the taps' order, 16 bytes, follows each block's weights
+  // Of the scratch, in this order.
+  size_t rows_bytes, taps_bytes, plain_bytes, part_bytes, dot_bytes;
+  // Of the pack; flags come first.
+  size_t constants_at, weights_at, weight_bytes, block_bytes, bytes;
 
   DwArmPlan(const QS8DwConvShape& shape, bool dot);
 };
@@ -55,20 +66,20 @@ struct DwArmTile {
   const int8_t* weights;
   const DwArmConstants* constants;
   int32_t flags;
-  int32_t taps;  // weights of one output row
   int32_t outputs;
   int32_t rows;     // 1 or 2
-  int8_t* out[2];   // channel 0 of the block of the first output
+  int8_t* out[2];   // 16 channels of the first output
   size_t out_step;  // from one output to the next
-  int32_t channels;
   int32_t zero_point, act_min, act_max;
   // Baseline: where each tap of the first output lies, and the way to the next output's.
+  int32_t taps;
   const int8_t* const* tap;
   size_t step;
   // Dot products: interleaved columns.
   const int8_t* staged;
   int32_t groups, group_columns;  // columns of a group
   int32_t weight_sets, kernel_w, stride_w, dilation_w;
+  size_t row_weights;  // bytes of one output row's
 };
 
 // Interleaving: columns [0, columns) of four rows, of which [begin, end) exist.

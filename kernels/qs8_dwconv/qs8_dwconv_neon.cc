@@ -1,10 +1,26 @@
-// qs8_dwconv for baseline NEON, 64-bit and 32-bit: the products of two taps in 16 bits (smull,
-// smlal), added to 32 bits (saddw). Two products can overflow 16 bits only where a weight is -128;
-// blocks with one widen each product by itself.
+// qs8_dwconv for baseline NEON, 64-bit and 32-bit: the products of two or three taps in 16 bits
+// (smull, smlal), added to 32 bits (saddw). Where even two could overflow 16 bits, each product is
+// widened by itself.
+//
+// Work is done for several outputs at a time, which share the loads of weights and constants, step
+// by step: no instruction needs the one before, so CPUs that run in order need not wait.
 #include "kernels/qs8_dwconv/qs8_dwconv_neon.h"
 
 namespace octet {
 namespace {
+
+#if defined(__aarch64__)
+constexpr int kOutputs = 4;
+#else
+constexpr int kOutputs = 2;  // 16 registers
+#endif
+
+// Where addresses are few registers: computed again for each output, not kept on the stack.
+OCTET_NEON_INLINE void ForgetAddresses(DwArmTile* t) {
+#if !defined(__aarch64__)
+  asm("" : "+r"(t->weights), "+r"(t->constants));
+#endif
+}
 
 OCTET_NEON_INLINE int32x4_t AddHigh(int32x4_t sum, int16x8_t x) {
 #if defined(__aarch64__)
@@ -14,83 +30,138 @@ OCTET_NEON_INLINE int32x4_t AddHigh(int32x4_t sum, int16x8_t x) {
 #endif
 }
 
-OCTET_NEON_INLINE void AddWide(int16x8_t low, int16x8_t high, int32x4_t (&acc)[4]) {
-  acc[0] = vaddw_s16(acc[0], vget_low_s16(low));
-  acc[1] = AddHigh(acc[1], low);
-  acc[2] = vaddw_s16(acc[2], vget_low_s16(high));
-  acc[3] = AddHigh(acc[3], high);
-}
-
-OCTET_NEON_INLINE void OneTap(int8x16_t x, int8x16_t w, int32x4_t (&acc)[4]) {
-  AddWide(vmull_s8(vget_low_s8(x), vget_low_s8(w)), MulHigh(x, w), acc);
-}
-
-template <bool kLowest>
-OCTET_NEON_INLINE void TwoTaps(int8x16_t x0, int8x16_t w0, int8x16_t x1, int8x16_t w1,
-                               int32x4_t (&acc)[4]) {
-  if (kLowest) {
-    OneTap(x0, w0, acc);
-    OneTap(x1, w1, acc);
-    return;
-  }
-  int16x8_t low = vmull_s8(vget_low_s8(x0), vget_low_s8(w0));
-  int16x8_t high = MulHigh(x0, w0);
-  low = vmlal_s8(low, vget_low_s8(x1), vget_low_s8(w1));
-  high = MlaHigh(high, x1, w1);
-  AddWide(low, high, acc);
-}
-
-// kTaps: how many there are, where that is known; else 0.
-template <int kTaps, bool kLowest, bool kLeft, bool kRelu>
-void Piece(const DwArmTile& t) {
-  const DwFinish finish(t);
-  const int32_t taps = kTaps > 0 ? kTaps : t.taps;
-  const int8_t* at[kTaps > 0 ? kTaps : 1];
-  int8x16_t weights[kTaps > 0 ? kTaps : 1];
-  if (kTaps > 0) {
-#pragma GCC unroll 16
-    for (int i = 0; i < kTaps; ++i) {
-      at[i] = t.tap[i];
-      weights[i] = vld1q_s8(t.weights + 16 * i);
+// Adds a group of kTaps: `at` are theirs of the first output, `step` the way to those of the next.
+template <int kX, int kTaps>
+OCTET_NEON_INLINE void Group(const int8_t* const* at, size_t offset, size_t step, const int8_t* w,
+                             int32x4_t (&acc)[kX][4]) {
+  int16x8_t low[kX], high[kX];
+#pragma GCC unroll 3
+  for (int t = 0; t < kTaps; ++t) {
+    const int8x16_t weights = vld1q_s8(w + 16 * t);
+    int8x16_t x[kX];
+#pragma GCC unroll 4
+    for (int i = 0; i < kX; ++i) x[i] = vld1q_s8(at[t] + offset + static_cast<size_t>(i) * step);
+#pragma GCC unroll 4
+    for (int i = 0; i < kX; ++i) {
+      low[i] = t == 0 ? vmull_s8(vget_low_s8(x[i]), vget_low_s8(weights))
+                      : vmlal_s8(low[i], vget_low_s8(x[i]), vget_low_s8(weights));
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < kX; ++i) {
+      high[i] = t == 0 ? MulHigh(x[i], weights) : MlaHigh(high[i], x[i], weights);
     }
   }
+#pragma GCC unroll 4
+  for (int i = 0; i < kX; ++i) acc[i][0] = vaddw_s16(acc[i][0], vget_low_s16(low[i]));
+#pragma GCC unroll 4
+  for (int i = 0; i < kX; ++i) acc[i][1] = AddHigh(acc[i][1], low[i]);
+#pragma GCC unroll 4
+  for (int i = 0; i < kX; ++i) acc[i][2] = vaddw_s16(acc[i][2], vget_low_s16(high[i]));
+#pragma GCC unroll 4
+  for (int i = 0; i < kX; ++i) acc[i][3] = AddHigh(acc[i][3], high[i]);
+}
+
+template <int kX>
+OCTET_NEON_INLINE void Begin(const DwArmTile& t, int32x4_t (&acc)[kX][4]) {
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    const int32x4_t bias = vld1q_s32(t.constants->bias + 4 * j);
+#pragma GCC unroll 4
+    for (int i = 0; i < kX; ++i) acc[i][j] = bias;
+  }
+}
+
+// Any taps, two at a time, or each by itself.
+template <int kX, bool kApart, int kFinish>
+OCTET_NEON_INLINE void Outputs(const DwArmTile& t, const DwFinish& finish, size_t offset,
+                               int8_t* out) {
+  int32x4_t acc[kX][4];
+  Begin<kX>(t, acc);
+  int32_t i = 0;
+  if (!kApart) {
+    for (; i + 1 < t.taps; i += 2) Group<kX, 2>(t.tap + i, offset, t.step, t.weights + 16 * i, acc);
+  }
+  for (; i < t.taps; ++i) Group<kX, 1>(t.tap + i, offset, t.step, t.weights + 16 * i, acc);
+  DwStore<kX, kFinish>(t, finish, acc, out);
+}
+
+// Nine taps: kThrees groups of three, then pairs, and one if that leaves one.
+template <int kX, int kThrees, int kFinish>
+OCTET_NEON_INLINE void NineOutputs(const DwArmTile& t, const DwFinish& finish,
+                                   const int8_t* const (&tap)[9], size_t offset, int8_t* out) {
+  int32x4_t acc[kX][4];
+  Begin<kX>(t, acc);
+#pragma GCC unroll 3
+  for (int i = 0; i < 3 * kThrees; i += 3) {
+    Group<kX, 3>(tap + i, offset, t.step, t.weights + 16 * i, acc);
+  }
+#pragma GCC unroll 4
+  for (int i = 3 * kThrees; i + 1 < 9; i += 2) {
+    Group<kX, 2>(tap + i, offset, t.step, t.weights + 16 * i, acc);
+  }
+  if (kThrees % 2 == 0) Group<kX, 1>(tap + 8, offset, t.step, t.weights + 16 * 8, acc);
+  DwStore<kX, kFinish>(t, finish, acc, out);
+}
+
+template <bool kApart, int kFinish>
+void Piece(const DwArmTile& tile) {
+  DwArmTile t = tile;  // the bytes written could be parts of `tile`, for all compilers know
+  const DwFinish finish(t);
   int8_t* out = t.out[0];
   size_t offset = 0;
-  for (int32_t x = 0; x < t.outputs; ++x, offset += t.step, out += t.out_step) {
-    int32x4_t acc[4];
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) acc[j] = vld1q_s32(t.constants->bias + 4 * j);
-    if (kTaps > 0) {
-#pragma GCC unroll 16
-      for (int i = 0; i + 1 < kTaps; i += 2) {
-        TwoTaps<kLowest>(vld1q_s8(at[i] + offset), weights[i], vld1q_s8(at[i + 1] + offset),
-                         weights[i + 1], acc);
-      }
-      if (kTaps % 2 != 0) {
-        OneTap(vld1q_s8(at[kTaps > 0 ? kTaps - 1 : 0] + offset), weights[kTaps > 0 ? kTaps - 1 : 0],
-               acc);
-      }
-    } else {
-      int32_t i = 0;
-      for (; i + 1 < taps; i += 2) {
-        TwoTaps<kLowest>(vld1q_s8(t.tap[i] + offset), vld1q_s8(t.weights + 16 * i),
-                         vld1q_s8(t.tap[i + 1] + offset), vld1q_s8(t.weights + 16 * (i + 1)), acc);
-      }
-      if (i < taps) OneTap(vld1q_s8(t.tap[i] + offset), vld1q_s8(t.weights + 16 * i), acc);
-    }
-    DwStore<kLeft, kRelu>(t, finish, acc, out);
+  int32_t left = t.outputs;
+  for (; left >= kOutputs; left -= kOutputs) {
+    ForgetAddresses(&t);
+    Outputs<kOutputs, kApart, kFinish>(t, finish, offset, out);
+    offset += kOutputs * t.step;
+    out += kOutputs * t.out_step;
+  }
+  for (; left > 0; --left, offset += t.step, out += t.out_step) {
+    Outputs<1, kApart, kFinish>(t, finish, offset, out);
+  }
+}
+
+template <int kThrees, int kFinish>
+void NinePiece(const DwArmTile& tile) {
+  DwArmTile t = tile;
+  const DwFinish finish(t);
+  const int8_t* tap[9];
+#pragma GCC unroll 9
+  for (int i = 0; i < 9; ++i) tap[i] = t.tap[i];
+  int8_t* out = t.out[0];
+  size_t offset = 0;
+  int32_t left = t.outputs;
+  for (; left >= kOutputs; left -= kOutputs) {
+    ForgetAddresses(&t);
+    NineOutputs<kOutputs, kThrees, kFinish>(t, finish, tap, offset, out);
+    offset += kOutputs * t.step;
+    out += kOutputs * t.out_step;
+  }
+  for (; left > 0; --left, offset += t.step, out += t.out_step) {
+    NineOutputs<1, kThrees, kFinish>(t, finish, tap, offset, out);
+  }
+}
+
+template <int kFinish>
+void TileAs(const DwArmTile& t) {
+  if (t.taps != 9) {
+    Piece<false, kFinish>(t);
+  } else if ((t.flags & kDwArmThrees) != 0) {
+    NinePiece<3, kFinish>(t);
+  } else if ((t.flags & kDwArmThree) != 0) {
+    NinePiece<1, kFinish>(t);
+  } else {
+    NinePiece<0, kFinish>(t);
   }
 }
 
 void Tile(const DwArmTile& t) {
-  // Blocks with left shifts or weights of -128 are rare.
-  const bool relu = t.act_min >= t.zero_point;
-  if ((t.flags & (kDwArmLeft | kDwArmLowest)) != 0) {
-    Piece<0, true, true, false>(t);
-  } else if (t.taps == 9) {
-    relu ? Piece<9, false, false, true>(t) : Piece<9, false, false, false>(t);
+  if ((t.flags & (kDwArmLeft | kDwArmApart)) != 0) {  // rare
+    Piece<true, kDwLeft>(t);
+  } else if (DwReluOnly(t)) {
+    TileAs<kDwReluOnly>(t);
   } else {
-    relu ? Piece<0, false, false, true>(t) : Piece<0, false, false, false>(t);
+    TileAs<kDwAny>(t);
   }
 }
 

@@ -50,19 +50,18 @@ void Interleave(const DwArmInterleave& a) {
 
 // kX neighbours in each of kRows output rows. kKernelW: the kernel's width where that is known and
 // there is one group of rows and one set of weights; else 0.
-template <int kRows, int kX, int kKernelW, bool kLeft, bool kRelu>
+template <int kRows, int kX, int kKernelW, int kFinish>
 OCTET_NEON_INLINE void Outputs(const DwArmTile& t, const DwFinish& finish, int32_t x) {
-  int32x4_t acc[kRows * kX][4];
+  int32x4_t acc[kRows][kX][4];
 #pragma GCC unroll 4
   for (int j = 0; j < 4; ++j) {
     const int32x4_t bias = vld1q_s32(t.constants->bias + 4 * j);
 #pragma GCC unroll 4
-    for (int i = 0; i < kRows * kX; ++i) acc[i][j] = bias;
+    for (int i = 0; i < kRows * kX; ++i) acc[i / kX][i % kX][j] = bias;
   }
   const int32_t sets = kKernelW > 0 ? 1 : t.weight_sets;
   const int32_t groups = kKernelW > 0 ? 1 : t.groups;
   const int32_t kernel_w = kKernelW > 0 ? kKernelW : t.kernel_w;
-  const size_t row_weights = static_cast<size_t>(t.taps) * 64;
   const size_t x_step = static_cast<size_t>(t.stride_w) * 64;
   const int8_t* w = t.weights;
   for (int32_t set = 0; set < sets; ++set) {
@@ -76,14 +75,14 @@ OCTET_NEON_INLINE void Outputs(const DwArmTile& t, const DwFinish& finish, int32
           int8x16_t weights[kRows];
 #pragma GCC unroll 2
           for (int r = 0; r < kRows; ++r) {
-            weights[r] = vld1q_s8(w + static_cast<size_t>(r) * row_weights + 16 * j);
+            weights[r] = vld1q_s8(w + static_cast<size_t>(r) * t.row_weights + 16 * j);
           }
 #pragma GCC unroll 4
           for (int i = 0; i < kX; ++i) {
             const int8x16_t in = vld1q_s8(at + static_cast<size_t>(i) * x_step + 16 * j);
 #pragma GCC unroll 2
             for (int r = 0; r < kRows; ++r) {
-              acc[r * kX + i][j] = vdotq_s32(acc[r * kX + i][j], in, weights[r]);
+              acc[r][i][j] = vdotq_s32(acc[r][i][j], in, weights[r]);
             }
           }
         }
@@ -93,32 +92,28 @@ OCTET_NEON_INLINE void Outputs(const DwArmTile& t, const DwFinish& finish, int32
   }
 #pragma GCC unroll 2
   for (int r = 0; r < kRows; ++r) {
-    int8_t* const out = t.out[r] + static_cast<size_t>(x) * t.out_step;
-#pragma GCC unroll 4
-    for (int i = 0; i < kX; ++i) {
-      DwStore<kLeft, kRelu>(t, finish, acc[r * kX + i], out + static_cast<size_t>(i) * t.out_step);
-    }
+    DwStore<kX, kFinish>(t, finish, acc[r], t.out[r] + static_cast<size_t>(x) * t.out_step);
   }
 }
 
-template <int kRows, int kKernelW, bool kLeft, bool kRelu>
+template <int kRows, int kKernelW, int kFinish>
 void Piece(const DwArmTile& t) {
   constexpr int kX = 4 / kRows;
   const DwFinish finish(t);
   int32_t x = 0;
-  for (; x + kX <= t.outputs; x += kX) Outputs<kRows, kX, kKernelW, kLeft, kRelu>(t, finish, x);
-  for (; x < t.outputs; ++x) Outputs<kRows, 1, kKernelW, kLeft, kRelu>(t, finish, x);
+  for (; x + kX <= t.outputs; x += kX) Outputs<kRows, kX, kKernelW, kFinish>(t, finish, x);
+  for (; x < t.outputs; ++x) Outputs<kRows, 1, kKernelW, kFinish>(t, finish, x);
 }
 
 template <int kRows>
 void TileOf(const DwArmTile& t) {
-  const bool relu = t.act_min >= t.zero_point;
+  const bool relu = DwReluOnly(t);
   if ((t.flags & kDwArmLeft) != 0) {
-    Piece<kRows, 0, true, false>(t);
+    Piece<kRows, 0, kDwLeft>(t);
   } else if (t.kernel_w == 3 && t.groups == 1 && t.weight_sets == 1) {
-    relu ? Piece<kRows, 3, false, true>(t) : Piece<kRows, 3, false, false>(t);
+    relu ? Piece<kRows, 3, kDwReluOnly>(t) : Piece<kRows, 3, kDwAny>(t);
   } else {
-    relu ? Piece<kRows, 0, false, true>(t) : Piece<kRows, 0, false, false>(t);
+    relu ? Piece<kRows, 0, kDwReluOnly>(t) : Piece<kRows, 0, kDwAny>(t);
   }
 }
 

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/qs8_dwconv/qs8_dwconv_arm.h"
 #include "src/cpu/cpu.h"
 
 namespace octet {
@@ -25,6 +26,8 @@ struct Case {
   double spread = 4;
   int32_t bias = 3000;    // largest
   int32_t weights = 127;  // largest
+  // If not empty: the magnitude of each tap's weights, and all inputs are -128 or 127.
+  std::vector<int32_t> taps;
   std::string name() const {
     const QS8DwConvShape& s = shape;
     return "in " + std::to_string(s.batch) + "x" + std::to_string(s.in_h) + "x" +
@@ -90,6 +93,15 @@ class Runner {
     const size_t n_weights = static_cast<size_t>(s.kernel_h) * s.kernel_w * s.out_c();
     weights_ = Allocate<int8_t>(n_weights);
     FillBytes(weights_.get(), n_weights, c.weights);
+    if (!c.taps.empty()) {
+      for (size_t i = 0; i < n_weights; ++i) {
+        const int32_t w = c.taps[i / static_cast<size_t>(s.out_c())];
+        weights_[i] = static_cast<int8_t>((random_() & 8) != 0 && w < 128 ? w : -w);
+      }
+      for (size_t i = 0; i < in_row_ * s.in_h * s.batch; ++i) {
+        input_[i] = (random_() & 8) != 0 ? 127 : -128;
+      }
+    }
     bias_ = Allocate<int32_t>(static_cast<size_t>(s.out_c()));
     scales_ = Allocate<float>(static_cast<size_t>(s.out_c()));
     std::uniform_real_distribution<double> scale(std::log(c.scale / c.spread),
@@ -393,6 +405,64 @@ TEST(QS8DwConv, Random) {
     c.weights = in(0, 1) ? 127 : in(1, 127);
     CheckAll(c, seed);
   }
+}
+
+// Weights as large as can be summed in 16 bits by twos and threes, and a little larger.
+TEST(QS8DwConv, LargestSums) {
+  std::mt19937 random(2);
+  uint32_t seed = 0;
+  for (int32_t weight : {84, 85, 86, 127, 128}) {
+    for (int32_t stride = 1; stride <= 2; ++stride) {
+      Case c;
+      c.shape = Shape(5, 14, 48, 3, stride);
+      c.taps.assign(9, weight);
+      CheckAll(c, ++seed);
+      c.shape = Shape(5, 14, 16, 5, stride);
+      c.taps.assign(25, weight);
+      CheckAll(c, ++seed);
+    }
+  }
+  for (int i = 0; i < 60; ++i) {
+    Case c;
+    c.shape = Shape(3, 10, 32, 3, 1);
+    c.shape.output_zero_point = i % 3 == 0 ? 4 : -128;
+    for (int tap = 0; tap < 9; ++tap) {
+      c.taps.push_back(1 + static_cast<int32_t>(random() % (i % 2 == 0 ? 128 : 110)));
+    }
+    CheckAll(c, ++seed);
+  }
+}
+
+// What the packs for baseline NEON say of that; any machine makes them.
+TEST(QS8DwConv, NeonGroupsTaps) {
+  const QS8DwConvKernel* neon = nullptr;
+  for (const QS8DwConvKernel& kernel : QS8DwConvTable()) {
+    if (kernel.isa == Isa::kNeon) neon = &kernel;
+  }
+  if (neon == nullptr) GTEST_SKIP() << "this build packs for no ARM CPU";
+  QS8DwConvShape shape = Shape(8, 8, 16, 3, 1);
+  const auto flags = [&](std::vector<int32_t> taps) {
+    std::vector<int8_t> weights;
+    for (int32_t w : taps) weights.insert(weights.end(), 16, static_cast<int8_t>(w));
+    const std::vector<float> scales(16, 0.01f);
+    QS8DwConvConstants k;
+    k.weights = weights.data();
+    k.scales.weights = {scales.data(), scales.size()};
+    const Buffer<uint8_t> pack = AllocateAligned(neon->pack_bytes(shape));
+    neon->pack(shape, k, pack.get());
+    int32_t first;
+    std::memcpy(&first, pack.get(), sizeof first);
+    return first;
+  };
+  EXPECT_EQ(flags({85, 85, 85, 85, 85, 85, 85, 85, 85}), kDwArmThrees);
+  EXPECT_EQ(flags({127, 127, 127, 1, 1, -127, -127, 1, 1}), kDwArmThrees);
+  EXPECT_EQ(flags({100, 100, 50, -100, 100, 100, 50, 100, 100}), kDwArmThree);
+  EXPECT_EQ(flags({86, 86, 86, 86, 86, 86, 86, 86, 86}), 0);
+  EXPECT_EQ(flags({-128, 127, 0, 0, 0, 0, 0, 0, 0}), kDwArmThrees);
+  EXPECT_EQ(flags({-128, -128, -128, -128, -128, -128, -128, -128, -128}), kDwArmApart);
+  shape.weight_zero_point = 10;
+  EXPECT_EQ(flags({90, 0, 0, 0, 0, 0, 0, 0, -70}), kDwArmThrees);
+  EXPECT_EQ(flags({90, 0, 0, 0, 0, 0, 0, 0, -128}) & kDwArmWide, kDwArmWide);
 }
 
 // Multipliers at and beyond the ends of what one rounding can express.
