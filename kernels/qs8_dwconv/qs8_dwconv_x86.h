@@ -12,8 +12,10 @@
 // rest of one row groups of one row by four columns. So 3x3 for two rows is one group, three taps;
 // 5x5 is 5 + 3 taps.
 //
-// Full blocks of 3x3 kernels with stride 1 or 2 need no scratch: their columns are interleaved in
-// registers on the way ("direct").
+// 3x3 kernels with stride 1 or 2 need no scratch: their columns are interleaved in registers on the
+// way ("direct"). Narrower blocks fill a vector with pieces of several rows, or of one: then each
+// piece has a stretch of its columns, and all go through theirs side by side. What is dilated
+// stages its narrow blocks.
 //
 // One input channel with several output channels: four columns of one row are a group, and the
 // staged bytes are the same for all channels ("spread").
@@ -63,6 +65,8 @@ struct DwX86Plan {
   int32_t pair;         // output rows that share the staging: 1 or 2
   int32_t window_rows;  // kernel_h + pair - 1
   bool direct;          // full blocks need no staging: 3x3, stride 1 or 2
+  bool pieces;          // nor do narrower ones
+  bool staged;          // some block does
   size_t spread_plane;  // one input channel: bytes of what is staged for a tap; else 0
   int32_t groups;
   int32_t slots;                                 // phases that the groups use, in all
@@ -82,6 +86,9 @@ struct DwX86Block {
 
 // Most bytes of one staging job (StageJob of qs8_dwconv_x86_impl.h).
 constexpr size_t kDwX86JobBytes = 48;
+
+// Bytes that staging may read behind the padded row of one input channel.
+constexpr size_t kDwX86SpreadSlack = 12;
 
 DwX86Plan MakeDwX86Plan(const QS8DwConvShape& shape, DwX86Isa isa);
 bool DwX86IsColumn(const QS8DwConvShape& shape);

@@ -9,21 +9,25 @@
 namespace octet {
 namespace {
 
-// A vector holds P pieces: one of kV channels, or narrower ones of as many output rows (for two
-// rows a piece: of pairs of rows), at the same column. So taps stay whole vectors apart.
+// A vector holds P pieces: one of kV channels, or narrower ones of as many stretches of output rows
+// (for two rows a piece: of pairs of rows), each at its own column. So taps stay whole vectors
+// apart.
 constexpr int kMostPieces = kV / 16;
 
 struct DirectArgs {
-  // [row][piece] at the block's first channel of the first column in the image; null: outside
+  // [row][piece] at the block's first channel of the first column that is read; null: outside
   const int8_t* rows[4 * kMostPieces];
   int8_t* out[2 * kMostPieces];  // [row][piece]; null: none
   const int8_t* zeros;           // a vector of zero points
   size_t pixel;                  // bytes between columns, in and out
   // Columns that the outputs read, dilation_w apart: so many before the image, then inside it.
   int32_t before, inside;
-  int32_t out_w;     // outputs, as far apart
+  int32_t out_w;     // outputs (of a piece), as far apart
   int32_t channels;  // of a piece
-  int32_t plain;     // columns inside that loads of whole pieces may read
+  // Pieces: the first column of each, negative before the image. In columns [together, apart) all
+  // of them are inside it, and in [together, plain) loads of whole pieces stay in their rows.
+  int32_t start[kMostPieces];
+  int32_t together, apart, plain;
   const uint8_t* pack;
   int32_t zero_point, act_min, act_max;
 };
@@ -34,6 +38,23 @@ OCTET_NOINLINE Int LoadCarefully(const int8_t* const* from, size_t channels) {
   alignas(64) int8_t bytes[kV] = {};
   for (int p = 0; p < P; ++p) std::memcpy(bytes + p * (kV / P), from[p], channels);
   return Ops::Load(bytes);
+}
+
+// One column of pieces of which some lie outside the image.
+template <int kRows, int P>
+OCTET_NOINLINE void LoadBorder(const DirectArgs& a, int32_t column, Ops::Mask mask,
+                               const size_t* step, const int8_t** from, Int* in) {
+  for (int k = 0; k < kRows; ++k) {
+    const int8_t* at[P];
+    for (int p = 0; p < P; ++p) {
+      const int32_t x = a.start[p] + column;
+      const bool inside = x >= 0 && x < a.inside;
+      at[p] = inside ? from[k * P + p] : a.zeros;
+      if (inside) from[k * P + p] += step[k * P + p];
+    }
+    in[k] = Ops::kMasks ? Ops::LoadPieces<P>(at, mask)
+                        : LoadCarefully<P>(at, static_cast<size_t>(a.channels));
+  }
 }
 
 OCTET_INLINE void Move(Int (&to)[4], const Int (&from)[4]) {
@@ -64,8 +85,10 @@ OCTET_NOINLINE void Direct(const DirectArgs& a) {
     to[i] = kWhole || a.out[i] != nullptr ? a.out[i] : spare;
   }
   const Ops::Mask mask = Ops::MaskOf(kWhole ? kV : a.channels);
-  const uint32_t inside = static_cast<uint32_t>(a.inside);
-  uint32_t column = 0u - static_cast<uint32_t>(a.before);
+  // Whole: 0 is the first column inside. Pieces: the first one at which all are.
+  const uint32_t inside = static_cast<uint32_t>(kWhole ? a.inside : a.apart - a.together);
+  const uint32_t plain = static_cast<uint32_t>(kWhole ? 0 : a.plain - a.together);
+  uint32_t column = 0u - static_cast<uint32_t>(kWhole ? a.before : a.together);
   const Int zeros = Ops::Load(a.zeros);
   const auto next = [&](Column & x) __attribute__((always_inline)) {
     Int in[4] = {zeros, zeros, zeros, R == 2 ? zeros : Ops::Zero()};
@@ -77,16 +100,24 @@ OCTET_NOINLINE void Direct(const DirectArgs& a) {
           OCTET_KEEP_POINTER(from[k]);
         }
       } else {
-        const bool plain = Ops::kMasks || column < static_cast<uint32_t>(a.plain);
+        const bool masked = Ops::kMasks || column < plain;
         OCTET_UNROLL for (int k = 0; k < kRows; ++k) {
-          in[k] = plain ? Ops::LoadPieces<P>(from + k * P, mask)
-                        : LoadCarefully<P>(from + k * P, static_cast<size_t>(a.channels));
+          in[k] = masked ? Ops::LoadPieces<P>(from + k * P, mask)
+                         : LoadCarefully<P>(from + k * P, static_cast<size_t>(a.channels));
           OCTET_UNROLL for (int p = 0; p < P; ++p) {
             from[k * P + p] += step[k * P + p];
             OCTET_KEEP_POINTER(from[k * P + p]);
           }
         }
       }
+    } else if (!kWhole) {
+      // By way of copies, since what others may write to stays in memory.
+      const int8_t* moved[kRows * P];
+      Int loaded[4];
+      OCTET_UNROLL for (int i = 0; i < kRows * P; ++i) moved[i] = from[i];
+      LoadBorder<kRows, P>(a, static_cast<int32_t>(column) + a.together, mask, step, moved, loaded);
+      OCTET_UNROLL for (int i = 0; i < kRows * P; ++i) from[i] = moved[i];
+      OCTET_UNROLL for (int k = 0; k < kRows; ++k) in[k] = loaded[k];
     }
     ++column;
     Ops::Interleave4(in, x);
@@ -200,24 +231,25 @@ DirectFn PickWhole(const QS8DwConvShape& s, const DwX86Plan& plan, int rows, Fin
   return rows == 2 ? PickWhole<1, 2>(plan.weight_sets, f) : PickWhole<1, 1>(plan.weight_sets, f);
 }
 
-template <int P>
-DirectFn PickPieces(const QS8DwConvShape& s, int32_t sets, Finish f) {
+template <int kStride, int R, int P>
+DirectFn PickPieces(int32_t sets, Finish f) {
   if (sets == 2) {
-    return s.stride_w == 2 ? Direct<2, kDirectSets, 1, P, false, Finish::kReluPatched>
-                           : Direct<1, kDirectSets, 2, P, false, Finish::kReluPatched>;
+    return f == Finish::kInteger ? Direct<kStride, kDirectSets, R, P, false, Finish::kInteger>
+                                 : Direct<kStride, kDirectSets, R, P, false, Finish::kReluPatched>;
   }
-  if (IsSigned(f)) {
-    return s.stride_w == 2 ? Direct<2, 1, 1, P, false, Finish::kSignedPatched>
-                           : Direct<1, 1, 2, P, false, Finish::kSignedPatched>;
-  }
-  return s.stride_w == 2 ? Direct<2, 1, 1, P, false, Finish::kReluPatched>
-                         : Direct<1, 1, 2, P, false, Finish::kReluPatched>;
+  if (f == Finish::kInteger) return Direct<kStride, 1, R, P, false, Finish::kInteger>;
+  return IsSigned(f) ? Direct<kStride, 1, R, P, false, Finish::kSignedPatched>
+                     : Direct<kStride, 1, R, P, false, Finish::kReluPatched>;
 }
 
-// Null where a block that isn't whole must be staged.
+template <int P>
+DirectFn PickPieces(const QS8DwConvShape& s, int32_t sets, Finish f) {
+  return s.stride_w == 2 ? PickPieces<2, 1, P>(sets, f) : PickPieces<1, 2, P>(sets, f);
+}
+
+// Null where a block that isn't whole must be staged (DwX86Plan::pieces).
 DirectFn PickPieces(const QS8DwConvShape& s, const DwX86Plan& plan, int32_t width, Finish f) {
-  if (!plan.direct || s.dilation_h != 1 || f == Finish::kInteger) return nullptr;
-  if (plan.weight_sets == 2 && IsSigned(f)) return nullptr;
+  if (!plan.pieces) return nullptr;
   if (width == kV) return PickPieces<1>(s, plan.weight_sets, f);
   if (width == kV / 2) return PickPieces<2>(s, plan.weight_sets, f);
   return PickPieces<kMostPieces>(s, plan.weight_sets, f);

@@ -136,64 +136,108 @@ void RunBlock(const Context& context, const Strip& strip, const DwX86Block& bloc
   tiles(tile);
 }
 
-// Blocks [first, last), all like `block`, in rows y and, for two rows, y + dilation_h, without
-// staging; or one block that isn't whole, in the rows [y, end) of as many pieces.
-template <class Pick>
-OCTET_INLINE void RunDirect(const Context& context, const DwX86Block& block, int32_t first,
-                            int32_t last, int32_t image, int32_t y, int32_t end, const Pick& pick) {
+// Input and output rows of row `y` of an image, and where `apart` > 0 of row y + apart: those of
+// piece `piece` of `pieces`. What lies outside stays null.
+void FindRows(const Context& context, const DwX86Block& block, int32_t image, int32_t y,
+              int32_t apart, int piece, int pieces, const int8_t** rows, int8_t** out) {
   const QS8DwConvRun& run = *context.run;
   const QS8DwConvShape& s = *run.shape;
-  const DwX86Plan& plan = *context.plan;
-  const int32_t d = s.dilation_h;
-  const int pieces = DwX86Divide(kV, block.width);
-  const int32_t apart = block.channels == kV ? d : 1;  // the rows of a pair
-  const int8_t* rows[4 * kMostPieces] = {};
-  int8_t* out[2 * kMostPieces] = {};
-  for (int p = 0; p < pieces; ++p) {
-    const int32_t at = y + p * plan.pair;
-    if (at >= end) break;
-    const int32_t top = at * s.stride_h - s.pad_top;
-    const bool second = plan.pair == 2 && at + apart < end;
-    const int32_t window = second ? plan.window_rows : s.kernel_h;
-    for (int32_t k = 0; k < window; ++k) {
-      const int32_t iy = top + k * d;
-      if (iy < 0 || iy >= s.in_h) continue;
-      rows[k * pieces + p] = InputRow(run.input, image * s.in_h + iy) + block.begin;
-    }
-    out[p] = OutputRow(run.output, image * s.out_h + at) + block.begin;
-    if (second) {
-      out[pieces + p] = OutputRow(run.output, image * s.out_h + at + apart) + block.begin;
-    }
+  const int32_t top = y * s.stride_h - s.pad_top;
+  const int32_t window = apart > 0 ? context.plan->window_rows : s.kernel_h;
+  for (int32_t k = 0; k < window; ++k) {
+    const int32_t iy = top + k * s.dilation_h;
+    if (iy < 0 || iy >= s.in_h) continue;
+    rows[k * pieces + piece] = InputRow(run.input, image * s.in_h + iy) + block.begin;
   }
-  DirectArgs a;
+  out[piece] = OutputRow(run.output, image * s.out_h + y) + block.begin;
+  if (apart > 0) {
+    out[pieces + piece] = OutputRow(run.output, image * s.out_h + y + apart) + block.begin;
+  }
+}
+
+DirectArgs DirectArgsOf(const Context& context, const DwX86Block& block) {
+  const QS8DwConvShape& s = *context.run->shape;
+  DirectArgs a = {};
   a.zeros = context.zeros;
   a.pixel = static_cast<size_t>(s.in_c) * s.dilation_w;
   a.channels = block.channels;
   a.zero_point = s.output_zero_point;
   a.act_min = s.act_min;
   a.act_max = s.act_max;
-  const int32_t over = block.width - (s.in_c - block.begin);
-  const int32_t plain_w = over > 0 ? s.in_w - (over + s.in_c - 1) / s.in_c : s.in_w;
+  return a;
+}
+
+// Full blocks [first, last) in row y and, for two rows, y + dilation_h, without staging.
+template <class Pick>
+OCTET_INLINE void RunDirect(const Context& context, const DwX86Block& block, int32_t first,
+                            int32_t last, int32_t image, int32_t y, int rows, const Pick& pick) {
+  const QS8DwConvShape& s = *context.run->shape;
+  const DwX86Plan& plan = *context.plan;
+  const int8_t* in[4] = {};
+  int8_t* out[2] = {};
+  FindRows(context, block, image, y, rows == 2 ? s.dilation_h : 0, 0, 1, in, out);
+  DirectArgs a = DirectArgsOf(context, block);
   // Dilation: outputs that far apart share columns, the ones between them are further sets.
   const int32_t step = s.dilation_w;
-  const auto steps = [step](int32_t n) {  // in n > 0 columns
-    return step == 1 ? n : (n + step - 1) / step;
-  };
+  const auto steps = [step](int32_t n) { return DwX86Divide(n + step - 1, step); };
   for (int32_t x = 0; x < step && x < s.out_w; ++x) {
     a.before = x < s.pad_left ? steps(s.pad_left - x) : 0;
     a.out_w = steps(s.out_w - x);
     const int32_t column = x - s.pad_left + a.before * step;  // the first one inside
     a.inside = column < s.in_w ? steps(s.in_w - column) : 0;
-    a.plain = column < plain_w ? steps(plain_w - column) : 0;
     size_t from = a.inside > 0 ? static_cast<size_t>(column) * s.in_c : 0;
     size_t to = static_cast<size_t>(x) * s.in_c;
     for (int32_t i = first; i < last; ++i, from += kV, to += kV) {
-      for (int k = 0; k < 4 * pieces; ++k)
-        a.rows[k] = rows[k] != nullptr ? rows[k] + from : nullptr;
-      for (int k = 0; k < 2 * pieces; ++k) a.out[k] = out[k] != nullptr ? out[k] + to : nullptr;
+      for (int k = 0; k < 4; ++k) a.rows[k] = in[k] != nullptr ? in[k] + from : nullptr;
+      for (int k = 0; k < 2; ++k) a.out[k] = out[k] != nullptr ? out[k] + to : nullptr;
       a.pack = context.pack + plan.pack_header + plan.pack_block * i;
       pick(i)(a);
     }
+  }
+}
+
+// Rows [y, end) of one block that isn't whole, without staging: as many pieces as fill a vector,
+// one below the other and, where there are fewer rows than that, side by side.
+void RunPieces(const Context& context, const DwX86Block& block, const uint8_t* pack, int32_t image,
+               int32_t y, int32_t end, DirectFn run) {
+  const QS8DwConvShape& s = *context.run->shape;
+  const int32_t pair = context.plan->pair;
+  const int pieces = DwX86Divide(kV, block.width);
+  DirectArgs a = DirectArgsOf(context, block);
+  a.inside = s.in_w;
+  a.pack = pack;
+  const int32_t over = block.width - (s.in_c - block.begin);
+  const int32_t plain = over > 0 ? s.in_w - (over + s.in_c - 1) / s.in_c : s.in_w;
+  while (y < end) {
+    int below = pieces;
+    while (below > 1 && (below - 1) * pair >= end - y) below /= 2;
+    const int beside = DwX86Divide(pieces, below);
+    a.out_w = DwX86Divide(s.out_w + beside - 1, beside);
+    for (int k = 0; k < 4 * pieces; ++k) a.rows[k] = nullptr;
+    for (int k = 0; k < 2 * pieces; ++k) a.out[k] = nullptr;
+    for (int p = 0; p < pieces; ++p) {
+      const int32_t row = y + DwX86Divide(p, beside) * pair;
+      // The last stretch begins within the one before it: same bytes again.
+      int32_t x = (p & (beside - 1)) * a.out_w;
+      if (x > s.out_w - a.out_w) x = s.out_w - a.out_w;
+      a.start[p] = x * s.stride_w - s.pad_left;
+      if (row >= end) continue;
+      FindRows(context, block, image, row, pair == 2 && row + 1 < end ? 1 : 0, p, pieces, a.rows,
+               a.out);
+      const int32_t column = a.start[p] > 0 ? a.start[p] : 0;
+      for (int k = p; k < 4 * pieces; k += pieces) {
+        if (a.rows[k] != nullptr && column < s.in_w) a.rows[k] += column * a.pixel;
+      }
+      for (int k = p; k < 2 * pieces; k += pieces) {
+        if (a.out[k] != nullptr) a.out[k] += x * a.pixel;
+      }
+    }
+    a.together = -a.start[0] > 0 ? -a.start[0] : 0;  // the others begin further right
+    const int32_t furthest = a.start[pieces - 1];
+    a.apart = s.in_w - furthest > a.together ? s.in_w - furthest : a.together;
+    a.plain = plain - furthest > a.together ? plain - furthest : a.together;
+    run(a);
+    y += below * pair;
   }
 }
 
@@ -307,39 +351,29 @@ void RunPlanned(const QS8DwConvRun& run, DwX86Isa isa, const DwX86Plan& plan) {
     if (plan.direct && full) {
       ForImages(run, [&](int32_t image, int32_t begin, int32_t end) {
         ForPairs(s, plan, begin, end, [&](int32_t y, int rows) {
-          RunDirect(context, kind, first, last, image, y, rows == 2 ? end : y + 1,
+          RunDirect(context, kind, first, last, image, y, rows,
                     [&](int32_t i) { return PickWhole(s, plan, rows, FinishOf(s, pack[i])); });
         });
       });
       continue;
     }
+    if (plan.pieces && !full) {
+      const DirectFn pieces = PickPieces(s, plan, kind.width, FinishOf(s, pack[first]));
+      ForImages(run, [&](int32_t image, int32_t begin, int32_t end) {
+        RunPieces(context, kind, pack_of(first), image, begin, end, pieces);
+      });
+      continue;
+    }
 
     const int32_t pixels = DwX86Divide(kV, kind.width);
-    const int32_t unit = pixels * plan.pair;
-    const DirectFn pieces =
-        full ? nullptr : PickPieces(s, plan, kind.width, FinishOf(s, pack[first]));
-    // How many of n rows to do in pieces: not a vector of which most is idle.
-    const auto in_pieces = [&](int32_t n) {
-      if (pieces == nullptr) return 0;
-      const int32_t whole = DwX86Divide(n, unit) * unit;
-      return 4 * (n - whole) >= 3 * unit || unit <= 2 ? n : whole;
-    };
-    bool more = false;
-    ForImages(run, [&](int32_t image, int32_t begin, int32_t end) {
-      const int32_t stop = begin + in_pieces(end - begin);
-      for (int32_t y = begin; y < stop; y += unit) {
-        RunDirect(context, kind, first, first + 1, image, y, stop, [&](int32_t) { return pieces; });
-      }
-      more = more || stop < end;
-    });
-    for (int32_t x = 0; more && x < s.out_w; x += plan.strip * pixels) {
+    for (int32_t x = 0; x < s.out_w; x += plan.strip * pixels) {
       const int32_t left = s.out_w - x;
       Strip strip;
       strip.job = jobs;
       strip.offsets = offsets;
       MakeStrip(s, plan, kind, x, left < plan.strip * pixels ? left : plan.strip * pixels, &strip);
       ForImages(run, [&](int32_t image, int32_t begin, int32_t end) {
-        ForPairs(s, plan, begin + in_pieces(end - begin), end, [&](int32_t y, int rows) {
+        ForPairs(s, plan, begin, end, [&](int32_t y, int rows) {
           const int32_t top = y * s.stride_h - s.pad_top;
           for (int32_t i = 0; i < plan.window_rows; ++i) {
             const int32_t iy = top + i * s.dilation_h;

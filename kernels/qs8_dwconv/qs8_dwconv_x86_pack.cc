@@ -154,24 +154,30 @@ DwX86Plan MakeDwX86Plan(const QS8DwConvShape& s, DwX86Isa isa) {
   plan.direct = s.kernel_h == 3 && s.kernel_w == 3 && s.stride_h == s.stride_w && s.stride_w <= 2 &&
                 (s.dilation_w == 1 || s.stride_w == 1) && s.depth_multiplier == 1 &&
                 plan.weight_sets <= 2;
+  // Of two weight sets only what has one line of requantisation has a kernel for pieces.
+  plan.pieces = plan.direct && s.dilation_h == 1 && s.dilation_w == 1 &&
+                (plan.weight_sets == 1 || s.act_min >= s.output_zero_point);
+  const int32_t full = DwX86Divide(s.out_c(), isa.vector);
+  plan.staged = !spread && !plan.pieces && !(plan.direct && full * isa.vector == s.out_c());
   const DwX86Group last = plan.group(s, plan.groups - 1);
   for (int32_t g = 0; g < plan.groups; ++g) plan.slots += DwX86PhasesUsed(s, plan.group(s, g));
   plan.taps = (last.first_tap + DwX86Divide(s.kernel_w + last.columns - 1, last.columns)) *
               plan.weight_sets;
 
-  const int32_t widest = WidestBlock(s, isa.vector);
-  const int32_t row = RowVectors(s, isa.vector, widest);
-  plan.strip = row;
-  const size_t most = s.run_rows > 0 ? kSmallStageBytes : kStageBytes;
-  for (int32_t cuts = 2; plan.strip > 4; ++cuts) {
-    if (StageBytes(s, plan, widest, plan.strip) <= most) break;
-    plan.strip = (row + cuts - 1) / cuts;
-    plan.strip = static_cast<int32_t>(RoundUp(plan.strip, 4));
+  if (plan.staged) {
+    const int32_t widest = WidestBlock(s, isa.vector);
+    const int32_t row = RowVectors(s, isa.vector, widest);
+    plan.strip = row;
+    const size_t most = s.run_rows > 0 ? kSmallStageBytes : kStageBytes;
+    for (int32_t cuts = 2; plan.strip > 4; ++cuts) {
+      if (StageBytes(s, plan, widest, plan.strip) <= most) break;
+      plan.strip = (row + cuts - 1) / cuts;
+      plan.strip = static_cast<int32_t>(RoundUp(plan.strip, 4));
+    }
+    plan.rows_bytes = RoundUp(static_cast<size_t>(plan.window_rows) * sizeof(void*), kAlign);
+    plan.jobs_bytes = RoundUp(static_cast<size_t>(plan.slots) * kDwX86JobBytes, kAlign);
+    plan.offsets_bytes = RoundUp(static_cast<size_t>(plan.taps) * sizeof(int32_t), kAlign);
   }
-
-  plan.rows_bytes = RoundUp(static_cast<size_t>(plan.window_rows) * sizeof(void*), kAlign);
-  plan.jobs_bytes = RoundUp(static_cast<size_t>(plan.slots) * kDwX86JobBytes, kAlign);
-  plan.offsets_bytes = RoundUp(static_cast<size_t>(plan.taps) * sizeof(int32_t), kAlign);
 
   const int32_t blocks = DwX86BlockCount(s, isa.vector);
   plan.pack_header = RoundUp(static_cast<size_t>(blocks), kAlign);
@@ -194,12 +200,12 @@ size_t PlannedScratchBytes(const QS8DwConvShape& s, DwX86Isa isa) {
   if (plan.spread_plane > 0) {
     const int32_t quads = (s.kernel_w + 3) / 4;
     most = plan.spread_plane * quads * s.kernel_h + static_cast<size_t>(s.out_w - 1) * s.stride_w +
-           static_cast<size_t>(quads) * 4;
+           static_cast<size_t>(quads) * 4 + kDwX86SpreadSlack;
     return plan.rows_bytes + plan.jobs_bytes + plan.offsets_bytes + kAlign + RoundUp(most, kAlign);
   }
   const int32_t blocks = DwX86BlockCount(s, isa.vector);
   int32_t done = 0;
-  for (int32_t i = blocks - 1; i >= 0; --i) {  // narrow blocks are the last ones
+  for (int32_t i = blocks - 1; plan.staged && i >= 0; --i) {  // narrow blocks are the last ones
     const DwX86Block block = DwX86BlockAt(s, isa.vector, i);
     const int32_t width = block.width;
     if (width == done || (plan.direct && block.channels == isa.vector)) break;

@@ -65,7 +65,7 @@ SpreadFn PickSpread(Finish f) {
 }
 
 // The four bytes of each tap of one row of the window, for each output pixel. `row` is null outside
-// the image; `padded` has room for the row with its borders.
+// the image; `padded` has room for the row with its borders and kDwX86SpreadSlack bytes.
 void StageSpread(const QS8DwConvShape& s, const int8_t* row, uint8_t* padded, uint8_t* staged,
                  size_t plane) {
   const int32_t quads = (s.kernel_w + 3) / 4;
@@ -78,9 +78,20 @@ void StageSpread(const QS8DwConvShape& s, const int8_t* row, uint8_t* padded, ui
     padded[i] = static_cast<uint8_t>(row[i - begin]) ^ uint8_t { 0x80 };
   }
   std::memset(padded + end, border, static_cast<size_t>(length - end));
+  alignas(16) uint8_t order[16];  // four pixels' bytes in the 16 from the first one's on
+  for (int i = 0; i < 16; ++i) order[i] = static_cast<uint8_t>(i / 4 * s.stride_w + i % 4);
+  const __m128i four = _mm_load_si128(reinterpret_cast<const __m128i*>(order));
+  const int32_t by_four = s.stride_w <= 4 ? s.out_w & ~3 : 0;
   for (int32_t q = 0; q < quads; ++q) {
     const uint8_t* from = padded + 4 * q;
-    for (int32_t x = 0; x < s.out_w; ++x) {
+    int32_t x = 0;
+    for (; x < by_four; x += 4) {
+      _mm_storeu_si128(
+          reinterpret_cast<__m128i*>(staged + 4 * static_cast<size_t>(x)),
+          _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)), four));
+      from += 4 * s.stride_w;
+    }
+    for (; x < s.out_w; ++x) {
       std::memcpy(staged + 4 * static_cast<size_t>(x), from, 4);
       from += s.stride_w;
     }
