@@ -18,6 +18,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/common/requant_arm.h"
+
 namespace octet {
 
 struct QS8ConvShape;
@@ -27,13 +29,7 @@ struct QS8ConvRun;
 constexpr int32_t kConvArmBlock = 8;
 constexpr int32_t kConvArmMaxPixels = 64;  // of one job
 
-// Constants of a block of channels (requant_neon.h).
-struct ConvArmConstants {
-  int32_t bias[kConvArmBlock];  // with everything that the zero points add
-  int32_t multiplier[kConvArmBlock];
-  int32_t right[kConvArmBlock];  // in [-31, 0]
-  int32_t left[kConvArmBlock];   // in [0, 31]
-};
+using ConvArmConstants = ArmConstants<kConvArmBlock>;
 
 // What is true of a block.
 enum ConvArmFlags : int32_t {

@@ -69,14 +69,10 @@ void ConvArmPack(const QS8ConvShape& s, const QS8ConvConstants& k, const ConvArm
           if (*w == -128) flags[block] |= kConvArmLowest;
         }
       }
-      const uint32_t bias = static_cast<uint32_t>(k.bias != nullptr ? k.bias[n] : 0);
-      c.bias[lane] = static_cast<int32_t>(bias - static_cast<uint32_t>(s.input_zero_point) * sum);
-      // As Requantize (requant.h) takes them.
-      const Multiplier q = k.scales.multiplier(n);
-      c.multiplier[lane] = q.m;
-      c.right[lane] = q.shift > 0 ? 0 : -(-q.shift & 31);
-      c.left[lane] = q.shift > 0 ? q.shift & 31 : 0;
-      if (c.left[lane] != 0) flags[block] |= kConvArmLeft;
+      const int32_t bias = k.bias != nullptr ? k.bias[n] : 0;
+      if (c.Set(lane, bias, s.input_zero_point, sum, k.scales.multiplier(n))) {
+        flags[block] |= kConvArmLeft;
+      }
     }
   }
 }

@@ -18,19 +18,14 @@
 // output rows share the four rows of 3x3: weights [w0 w1 w2 0] and [0 w0 w1 w2].
 #pragma once
 
+#include "kernels/common/requant_arm.h"
 #include "kernels/qs8_dwconv/qs8_dwconv.h"
 
 namespace octet {
 
 constexpr int32_t kDwArmBlock = 16;
 
-// Constants of a block of channels (requant_neon.h).
-struct DwArmConstants {
-  int32_t bias[kDwArmBlock];  // with everything that the zero points add
-  int32_t multiplier[kDwArmBlock];
-  int32_t right[kDwArmBlock];  // in [-31, 0]
-  int32_t left[kDwArmBlock];   // in [0, 31]
-};
+using DwArmConstants = ArmConstants<kDwArmBlock>;
 
 // What is true of a block.
 enum DwArmFlags : int32_t {

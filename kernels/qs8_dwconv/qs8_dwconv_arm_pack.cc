@@ -186,15 +186,10 @@ void Pack(const QS8DwConvShape& s, const QS8DwConvConstants& k, bool dot, void* 
         }
       }
     }
-    DwArmConstants& c = constants[block];
-    const uint32_t bias = static_cast<uint32_t>(k.bias != nullptr ? k.bias[n] : 0);
-    c.bias[lane] = static_cast<int32_t>(bias - static_cast<uint32_t>(s.input_zero_point) * sum);
-    // As Requantize (requant.h) takes them.
-    const Multiplier q = k.scales.multiplier(n);
-    c.multiplier[lane] = q.m;
-    c.right[lane] = q.shift > 0 ? 0 : -(-q.shift & 31);
-    c.left[lane] = q.shift > 0 ? q.shift & 31 : 0;
-    if (c.left[lane] != 0) flags[block] |= kDwArmLeft;
+    const int32_t bias = k.bias != nullptr ? k.bias[n] : 0;
+    if (constants[block].Set(lane, bias, s.input_zero_point, sum, k.scales.multiplier(n))) {
+      flags[block] |= kDwArmLeft;
+    }
   }
   if (dot) return;
   for (int32_t block = 0; block < plan.blocks; ++block) {
