@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Collects a target's libraries in a folder that the toolchain files of cmake/toolchains look into.
 #
-#   cmake/sysroot.sh arm64|armhf DIR [PACKAGE...]   everything: threads, cpuinfo, tests; and more
+#   cmake/sysroot.sh arm64|armhf DIR [PACKAGE...]   everything: threads, tests; and more
 #   cmake/sysroot.sh --headers arm64|armhf DIR      headers of this machine alone: enough for
-#                                                   -DOCTET_WITH_PTHREADPOOL=OFF -DOCTET_WITH_CPUINFO=OFF
+#                                                   -DOCTET_WITH_PTHREADPOOL=OFF
 #
 # Packages of the target can't be installed beside this machine's own, so they are downloaded with
 # the sources of this machine's apt, into an apt state of their own, and unpacked. Needs no root.
@@ -35,7 +35,7 @@ link_host() {
 link_host
 if [ "$headers" -eq 1 ]; then exit 0; fi
 
-packages=(libpthreadpool-dev libpthreadpool0 libcpuinfo-dev libcpuinfo0 libgtest-dev "${@:3}")
+packages=(libpthreadpool-dev libpthreadpool0 libgtest-dev "${@:3}")
 stamp="$dir/.octet-packages"
 [ "$(cat "$stamp" 2>/dev/null)" = "${packages[*]}" ] && exit 0
 

@@ -106,10 +106,9 @@ IsaSet Detect() {
 #if defined(__linux__)
   constexpr unsigned long kDotProduct = 1ul << 20;  // HWCAP_ASIMDDP
   constexpr unsigned long kI8mm = 1ul << 13;        // HWCAP2_I8MM
-  bool dot = (getauxval(AT_HWCAP) & kDotProduct) != 0;
-#if OCTET_WITH_CPUINFO
-  if (cpuinfo_initialize()) dot = dot && cpuinfo_has_arm_neon_dot();
-#endif
+  // The kernel's word, alone: it is for all cores, and cpuinfo of 2026 dies of the contradictions
+  // between /proc and /sys where an x86 PC emulates (containers of other architectures).
+  const bool dot = (getauxval(AT_HWCAP) & kDotProduct) != 0;
   if (dot) set.bits |= Bit(Isa::kNeonDot);
   if (dot && (getauxval(AT_HWCAP2) & kI8mm) != 0) set.bits |= Bit(Isa::kNeonI8mm);
 #endif
