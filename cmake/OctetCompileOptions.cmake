@@ -21,8 +21,8 @@ target_compile_options(octet_flags INTERFACE
   # a*b+c must not become one rounding on some CPUs and two on others: same bytes everywhere.
   -ffp-contract=off
   $<$<BOOL:${OCTET_WERROR}>:-Werror>)
-# gcc notes wherever it passes a vector of intrinsics that gcc 7.1 changed how; nothing here was made
-# by an older one.
+# gcc notes wherever it passes an argument that gcc 7.1 or 10.1 changed how; nothing here was made by
+# an older one.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_SYSTEM_PROCESSOR MATCHES "^arm")
   target_compile_options(octet_flags INTERFACE -Wno-psabi)
 endif()
