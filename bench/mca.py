@@ -11,8 +11,10 @@ the products of a round.
 
 Finds, in the object files of a cross build, the innermost loop of each kernel that multiplies most,
 and asks llvm-mca how many cycles a round takes on models of ARM cores. Prints a Markdown table of
-multiply-accumulates per cycle. These are estimates of the steady loop out of first-level cache: good
-for comparing two loops on one core, no more. In-order cores (A53, A55) are modelled roughly.
+multiply-accumulates per cycle, beside the instruction's own rate, and beside what the loop's busiest
+resource (a unit, or the width of dispatch) allows were all work dealt out best. These are estimates
+of the steady loop out of first-level cache: good for comparing two loops on one core, no more.
+In-order cores (A53, A55) are modelled roughly.
 """
 import argparse
 import re
@@ -23,13 +25,22 @@ from pathlib import Path
 # Multiply-accumulates of an instruction with 128-bit operands, and of 64-bit ones.
 MACS = {"sdot": 16, "smmla": 32, "smull": 8, "smull2": 8, "smlal": 8, "smlal2": 8}
 
-# Kernel, object file, function that must be part of the symbol, cores.
+# Kernel, object file, a pattern that the symbol must have, cores.
 KERNELS = [
-    ("qs8_conv_4x8__neon", "qs8_conv/qs8_conv_neon.cc.o", "Tiles<4>", ("cortex-a53", "cortex-a72")),
-    ("qs8_conv_8x8__neondot", "qs8_conv/qs8_conv_neondot.cc.o", "Tiles<8>",
+    ("qs8_conv_4x8__neon", "qs8_conv/qs8_conv_neon.cc.o", r"Tiles<4>", ("cortex-a53", "cortex-a72")),
+    ("qs8_conv_8x8__neondot", "qs8_conv/qs8_conv_neondot.cc.o", r"Tiles<8>",
      ("cortex-a55", "neoverse-n1")),
-    ("qs8_conv_8x8__neoni8mm", "qs8_conv/qs8_conv_neoni8mm.cc.o", "Tiles<8>", ("neoverse-n2",)),
-    ("qs8_dwconv__neon, any kernel", "qs8_dwconv/qs8_dwconv_neon.cc.o", "", ("cortex-a53", "cortex-a72")),
+    ("qs8_conv_8x8__neoni8mm", "qs8_conv/qs8_conv_neoni8mm.cc.o", r"Tiles<8>", ("neoverse-n2",)),
+    # Four outputs, requantised.
+    ("qs8_dwconv__neon, 3x3, sums of 3, 3, 3", "qs8_dwconv/qs8_dwconv_neon.cc.o", r"NinePiece<3, 2>",
+     ("cortex-a53", "cortex-a72")),
+    ("qs8_dwconv__neon, 3x3, sums of 3, 2, 2, 2", "qs8_dwconv/qs8_dwconv_neon.cc.o", r"NinePiece<1, 2>",
+     ("cortex-a53", "cortex-a72")),
+    ("qs8_dwconv__neon, 3x3, sums of 2, 2, 2, 2, 1", "qs8_dwconv/qs8_dwconv_neon.cc.o",
+     r"NinePiece<0, 2>", ("cortex-a53", "cortex-a72")),
+    # Two taps.
+    ("qs8_dwconv__neon, any kernel", "qs8_dwconv/qs8_dwconv_neon.cc.o", r"(?<!Nine)Piece<false|Tile\(",
+     ("cortex-a53", "cortex-a72")),
     ("qs8_dwconv__neondot, any kernel", "qs8_dwconv/qs8_dwconv_neondot.cc.o", "",
      ("cortex-a55", "neoverse-n1")),
 ]
@@ -41,6 +52,8 @@ PEAKS = {
     # Two products and the sum of a pair: 16 MACs.
     "smlal2": "smull v{0}.8h, v30.8b, v31.8b;smlal2 v{0}.8h, v30.16b, v31.16b;"
               "sadalp v{1}.4s, v{0}.8h",
+    # Depthwise kernels add more products before they widen, and not in pairs: the products alone.
+    "saddw": "smull v{0}.8h, v30.8b, v31.8b;smlal2 v{0}.8h, v30.16b, v31.16b",
 }
 
 BRANCH = re.compile(r"^(b|b\.\w+|cbn?z|tbn?z)$")
@@ -85,7 +98,7 @@ def macs(body):
 def best_loop(objdump, path, wanted):
     found = None
     for function, code in disassemble(objdump, path):
-        if wanted not in function:
+        if not re.search(wanted, function):
             continue
         for body in loops(code):
             if found is None or macs(body) / len(body) > macs(found) / len(found):
@@ -95,11 +108,19 @@ def best_loop(objdump, path, wanted):
 
 def peer_loops(objdump, path):
     """Distinct loops of a stripped library, by the instruction that does most of the work."""
-    kinds = {"smmla": {}, "sdot": {}, "smlal2": {}}
+    kinds = {"smmla": {}, "sdot": {}, "smlal2": {}, "saddw": {}}
     for _, code in disassemble(objdump, path):
         for body in loops(code):
             names = [n for _, n, _ in body]
             kind = next((k for k in ("smmla", "sdot", "smlal2") if names.count(k) >= 4), None)
+            if kind is None and names.count("smlal") + names.count("smlal2") >= 4:
+                kind = "smlal2"
+            # Depthwise ones widen without adding pairs. Those that multiply 16 bits are left out.
+            if kind == "smlal2" and "saddw" in names and "sadalp" not in names:
+                kind = "saddw"
+            if any(n in MACS and n.startswith("sm") and o.split(",")[0].endswith(".4s")
+                   and kind in ("smlal2", "saddw") for _, n, o in body):
+                continue
             if kind is not None and len(body) < 400:
                 kinds[kind][tuple((n, o) for _, n, o in body)] = body
     return {kind: list(bodies.values()) for kind, bodies in kinds.items()}
@@ -136,8 +157,27 @@ def text_of(body):
 def peak(mca, cpu, kind):
     lines = [part.format(i, i + 12) for part in PEAKS[kind].split(";") for i in range(12)]
     total, _ = cycles(mca, cpu, "\n".join(lines) + "\n")
-    each = {"sdot": 16, "smmla": 32, "smlal2": 16}[kind]
+    each = {"sdot": 16, "smmla": 32, "smlal2": 16, "saddw": 16}[kind]
     return 12 * each / total if total else None
+
+
+def kind_of(body):
+    names = {n for _, n, _ in body}
+    if "smlal2" in names and "saddw" in names and "sadalp" not in names:
+        return "saddw"
+    return next((k for k in ("smmla", "sdot", "smlal2") if k in names), None)
+
+
+def print_row(args, name, cpu, body, kind):
+    total, bound = cycles(args.mca, cpu, text_of(body))
+    limit = peak(args.mca, cpu, kind)
+    if total is None or limit is None:
+        print(f"{args.mca} knows no {cpu}", file=sys.stderr)
+        return
+    rate, most = macs(body) / total, macs(body) / bound
+    spills = sum("[sp" in operands for _, _, operands in body)
+    print(f"| {name} | {cpu} | {macs(body)} | {len(body)} | {spills} | {rate:.1f} | {limit:.1f} "
+          f"| {100 * rate / limit:.0f} % | {100 * rate / most:.0f} % |")
 
 
 def main():
@@ -149,38 +189,27 @@ def main():
     args = parser.parse_args()
     objects = args.build / "kernels/CMakeFiles/octet_kernels.dir"
     print("| kernel | core | MACs a round | instructions | spills | MACs a cycle | limit of the "
-          "instruction | of that |")
-    print("|---|---|---|---|---|---|---|---|")
+          "instruction | of that | of the loop's bound |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for name, path, wanted, cpus in KERNELS:
         body = best_loop(args.objdump, objects / path, wanted)
         if body is None:
             print(f"no loop in {path}", file=sys.stderr)
             continue
-        kind = next(k for k in ("smmla", "sdot", "smlal2") if any(n == k for _, n, _ in body))
-        spills = sum("[sp" in operands for _, _, operands in body)
         for cpu in cpus:
-            total, block = cycles(args.mca, cpu, text_of(body))
-            limit = peak(args.mca, cpu, kind)
-            if total is None or limit is None:
-                print(f"{args.mca} knows no {cpu}", file=sys.stderr)
-                continue
-            rate = macs(body) / total
-            print(f"| `{name}` | {cpu} | {macs(body)} | {len(body)} | {spills} | {rate:.1f} "
-                  f"| {limit:.1f} | {100 * rate / limit:.0f} % |")
+            print_row(args, f"`{name}`", cpu, body, kind_of(body))
     if args.peer is None:
         return
     peers = peer_loops(args.objdump, args.peer)
-    for kind, cpus in (("smlal2", ("cortex-a53", "cortex-a72")), ("sdot", ("cortex-a55", "neoverse-n1")),
-                       ("smmla", ("neoverse-n2",))):
+    for kind, cpus in (("smlal2", ("cortex-a53", "cortex-a72")), ("saddw", ("cortex-a53", "cortex-a72")),
+                       ("sdot", ("cortex-a55", "neoverse-n1")), ("smmla", ("neoverse-n2",))):
         for cpu in cpus:
             rate, body = best_peer(args.mca, cpu, peers[kind])
             if body is None:
                 print(f"no loop with {kind} in {args.peer}", file=sys.stderr)
                 continue
-            limit = peak(args.mca, cpu, kind)
-            spills = sum("[sp" in operands for _, _, operands in body)
-            print(f"| {args.peer.name.split('.')[0]}, best loop with `{kind}` | {cpu} | {macs(body)} "
-                  f"| {len(body)} | {spills} | {rate:.1f} | {limit:.1f} | {100 * rate / limit:.0f} % |")
+            what = "depthwise loop" if kind == "saddw" else f"loop with `{kind}`"
+            print_row(args, f"{args.peer.name.split('.')[0]}, best {what}", cpu, body, kind)
 
 
 if __name__ == "__main__":
