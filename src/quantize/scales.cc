@@ -56,22 +56,29 @@ std::vector<QuantisedTensor> AssignScales(const Graph& graph, const QuantPlan& p
     if (const auto* pad = op.options.AsPadOptions()) {
       std::memcpy(&pad_value[first], &pad->value, sizeof(float));
     }
-    // A fixed scale among several inputs would bind the others: that input is requantised instead.
-    size_t data = 0, bound = 0;
+    // A fixed scale among several inputs would bind the others, unless they have the same: that
+    // input is requantised instead.
+    size_t data = 0;
+    bool bound = false, alike = true;
+    Fixed common;
     for (const int32_t t : op.inputs) {
       if (!IsFloat(graph, t)) continue;
-      ++data;
-      bound += fixed[groups.Find(t)].is;
+      const Fixed& f = fixed[groups.Find(t)];
+      if (data++ == 0) common = f;
+      bound = bound || f.is;
+      alike = alike && f.is == common.is && f.kind == common.kind;
     }
+    bool joined = false;
     for (const int32_t t : op.inputs) {
       if (!IsFloat(graph, t)) continue;
-      if (bound > 0 && data > 1 && fixed[groups.Find(t)].is) continue;
+      if (bound && !alike && fixed[groups.Find(t)].is) continue;
       join(first, t);
+      joined = true;
     }
     for (const int32_t t : op.outputs) {
       if (!IsFloat(graph, t)) continue;
       join(first, t);
-      derived[t] = true;
+      derived[t] = joined;
     }
   }
 

@@ -261,6 +261,23 @@ TEST(Quantize, SharesScalesWhereTheSpecificationSaysSo) {
   }
 }
 
+// All inputs have scales that the specification fixes: the same one, or different ones.
+TEST(Quantize, JoinsNothingButFixedScales) {
+  for (const OpKind other : {OpKind::TANH, OpKind::LOGISTIC}) {
+    Maker m;
+    const int32_t image = m.Tensor({1, 4, 4, 3});
+    m.graph.inputs = {image};
+    const int32_t a = m.Append(OpKind::TANH, {m.Conv(image, 6, 1)}, {1, 4, 4, 6});
+    const int32_t b = m.Append(other, {m.Conv(image, 6, 1)}, {1, 4, 4, 6});
+    fb::AxisOptionsT axis;
+    axis.axis = 3;
+    m.graph.outputs = {m.Add(OpKind::CONCATENATION, {a, b}, {1, 4, 4, 12}, axis)};
+    const Made made = Quantized(m.graph);
+    ASSERT_EQ(made.status, OCTET_OK) << octet_last_error();
+    EXPECT_GT(made.report.output_sqnr_db, 30);
+  }
+}
+
 std::vector<float> RunFloat(const Graph& graph, const Bytes& input) {
   std::unique_ptr<Observer> observer;
   EXPECT_EQ(MakeObserver(graph, 1, &observer), OCTET_OK) << octet_last_error();
