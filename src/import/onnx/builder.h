@@ -87,6 +87,7 @@ class Builder {
   int32_t New(std::string name, DType type, Dims dims);
   int32_t NewConstant(std::string name, Array array);
   void Bind(const std::string& name, int32_t id) { names_[name] = id; }
+  void Unbind(const std::string& name) { names_.erase(name); }
   int32_t Find(const std::string& name) const;
   // A value's constant, dequantised if it is a view of one; null: none.
   const Array* Constant(int32_t id);

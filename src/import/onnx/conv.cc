@@ -468,20 +468,63 @@ Status ImportConv(Node& n) {
   return EmitConv(n, n.in(0), std::move(weights), n.Result(DType::FLOAT32, out));
 }
 
+// Groups and dilation of transposed convolutions are written out as zeros between the weights
+// [in, out / group, ...]: [in, out, ...] with wider windows. The same sums, with more products.
+static Status WriteOutZeros(Node& n, int32_t groups, const std::vector<int32_t>& dilation,
+                            Weights* weights) {
+  const Array from = weights->array;
+  Dims to = from.dims;
+  bool dense = groups == 1;
+  to[1] *= groups;
+  for (size_t i = 0; i < dilation.size(); ++i) {
+    dense = dense && dilation[i] == 1;
+    to[i + 2] = (to[i + 2] - 1) * dilation[i] + 1;
+  }
+  if (dense) return OCTET_OK;
+  const int64_t elements = Elements(to);
+  const size_t bytes = TypeBytes(from.type);
+  if (elements < 0) return Fail(OCTET_UNSUPPORTED, "has weights that are too large");
+  OCTET_RETURN_IF_ERROR(n.b.budget().Take(static_cast<uint64_t>(elements) * bytes));
+  const int zero = weights->quant ? weights->quant->zero_point[0] : 0;
+  auto made = std::make_shared<std::vector<uint8_t>>(static_cast<size_t>(elements) * bytes,
+                                                     static_cast<uint8_t>(zero & 255));
+  const size_t in_group = static_cast<size_t>(from.dims[0] / groups);
+  std::vector<size_t> at(from.dims.size(), 0);
+  for (size_t k = 0; k < from.size(); ++k) {
+    size_t place = at[0];
+    place = place * static_cast<size_t>(to[1]) +
+            at[0] / in_group * static_cast<size_t>(from.dims[1]) + at[1];
+    for (size_t i = 2; i < at.size(); ++i) {
+      place = place * static_cast<size_t>(to[i]) + at[i] * static_cast<size_t>(dilation[i - 2]);
+    }
+    std::copy_n(from.bytes->data() + k * bytes, bytes, made->data() + place * bytes);
+    for (size_t i = at.size(); i-- > 0;) {
+      if (++at[i] < static_cast<size_t>(from.dims[i])) break;
+      at[i] = 0;
+    }
+  }
+  weights->array = {from.type, to, std::move(made)};
+  if (weights->quant && !weights->quant->per_tensor()) {
+    const std::vector<float> scales = weights->quant->scale;
+    for (int32_t g = 1; g < groups; ++g) {
+      weights->quant->scale.insert(weights->quant->scale.end(), scales.begin(), scales.end());
+    }
+  }
+  return OCTET_OK;
+}
+
 // Octet's TRANSPOSE_CONV has the padding of the convolution whose gradient it is.
 Status ImportConvTranspose(Node& n) {
   const Dims x = n.dims(0), w = n.dims(1);
   OCTET_RETURN_IF_ERROR(CheckImageRank(x));
   int64_t group = 1;
   OCTET_RETURN_IF_ERROR(n.Int("group", &group));
-  if (w.size() != x.size() || w[0] != x[1] || w[1] < 1) {
-    return Fail(OCTET_INVALID_MODEL, "has weights %s for an input %s", Text(w).c_str(),
-                Text(x).c_str());
+  if (w.size() != x.size() || w[0] != x[1] || w[1] < 1 || group < 1 || group > w[0] ||
+      w[0] % group != 0 || int64_t{w[1]} * group > INT32_MAX) {
+    return Fail(OCTET_INVALID_MODEL, "has weights %s and group %lld for an input %s",
+                Text(w).c_str(), static_cast<long long>(group), Text(x).c_str());
   }
-  if (group != 1) {
-    return Fail(OCTET_UNSUPPORTED, "has %lld groups; 1 is supported",
-                static_cast<long long>(group));
-  }
+  const int32_t groups = static_cast<int32_t>(group);
   Window window;
   OCTET_RETURN_IF_ERROR(ReadWindow(n, x, Dims(w.begin() + 2, w.end()), &window));
   const size_t spatial = window.kernel.size();
@@ -490,11 +533,11 @@ Status ImportConvTranspose(Node& n) {
   OCTET_RETURN_IF_ERROR(ReadSizes(n, "output_shape", spatial, 1, 0, &shape));
   std::string automatic = "NOTSET";
   OCTET_RETURN_IF_ERROR(n.String("auto_pad", &automatic));
-  Dims out = {x[0], w[1]};
+  Dims out = {x[0], w[1] * groups};
   for (size_t i = 0; i < spatial; ++i) {
-    if (window.dilation[i] != 1) return Fail(OCTET_UNSUPPORTED, "is dilated");
-    const int64_t full =
-        int64_t{window.stride[i]} * (int64_t{x[i + 2]} - 1) + extra[i] + window.kernel[i];
+    const int64_t reach = (int64_t{window.kernel[i]} - 1) * window.dilation[i] + 1;
+    if (reach > kLargest) return Fail(OCTET_UNSUPPORTED, "has a window that is too large");
+    const int64_t full = int64_t{window.stride[i]} * (int64_t{x[i + 2]} - 1) + extra[i] + reach;
     int64_t size = full - window.before[i] - window.after[i];
     if (shape[0] != 0 || automatic == "SAME_UPPER" || automatic == "SAME_LOWER") {
       size = shape[0] != 0 ? shape[i] : int64_t{x[i + 2]} * window.stride[i];
@@ -514,6 +557,7 @@ Status ImportConvTranspose(Node& n) {
   if (quant && n.b[n.value(1).source].constant && BiasFits(n, 2)) {
     from = n.value(0).source;
     OCTET_RETURN_IF_ERROR(IntegerWeights(n.b, n.value(1).source, 1, &weights));
+    OCTET_RETURN_IF_ERROR(WriteOutZeros(n, groups, window.dilation, &weights));
     if (n.has(2)) {
       OCTET_RETURN_IF_ERROR(IntegerBias(&n.b, n.in(2), false, *n.b[from].quant, &weights));
     }
@@ -526,10 +570,12 @@ Status ImportConvTranspose(Node& n) {
                   TypeName(array->type));
     }
     weights.array = *array;
+    OCTET_RETURN_IF_ERROR(WriteOutZeros(n, groups, window.dilation, &weights));
     OCTET_RETURN_IF_ERROR(FloatBias(n, 2, static_cast<size_t>(out[1]), &weights));
     FoldAffine(n, 1, out.size(), &weights);
     to = n.Result(DType::FLOAT32, out);
   }
+  window.dilation.assign(spatial, 1);
   OCTET_RETURN_IF_ERROR(n.b.budget().Take(weights.array.bytes->size()));
   const int32_t filter = n.b.ConstantTensor(ShortText(n.proto().input(1)),
                                             Image(weights.array).Transposed({1, 2, 3, 0}));

@@ -375,13 +375,9 @@ Status FoldNode(Node& n, bool* folded) {
     n.ConstantResult(in[0]->Reshaped(dims));
     return OCTET_OK;
   }
-  if (type == "Cast" || type == "Not") {
-    int64_t to = 9;  // bool
-    OCTET_RETURN_IF_ERROR(n.Int("to", &to));
-    const DType stored = to >= 0 && to < 64 ? StoredType(static_cast<int32_t>(to)) : DType::NONE;
-    if (stored == DType::NONE) {
-      return Fail(OCTET_UNSUPPORTED, "casts to type %lld", static_cast<long long>(to));
-    }
+  if (type == "Cast" || type == "Not" || (type == "CastLike" && in[1])) {
+    DType stored = DType::BOOL;
+    if (type != "Not") OCTET_RETURN_IF_ERROR(CastType(n, &stored));
     OCTET_RETURN_IF_ERROR(Take(n, in[0]->dims, stored));
     Numbers values;
     for (size_t i = 0; i < in[0]->size(); ++i) {
@@ -417,6 +413,8 @@ Status FoldNode(Node& n, bool* folded) {
     n.ConstantResult(Make(in[0]->type, dims, values));
     return OCTET_OK;
   }
+  OCTET_RETURN_IF_ERROR(FoldIndexed(n, in, folded));
+  if (*folded) return OCTET_OK;
   RealFunction f;
   if (in[0]->type == DType::FLOAT32 && n.inputs() == 1 && UnaryFunction(n, &f) == OCTET_OK) {
     OCTET_RETURN_IF_ERROR(Take(n, in[0]->dims, DType::FLOAT32));

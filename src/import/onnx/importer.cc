@@ -311,7 +311,7 @@ class Importer {
       return OCTET_OK;
     }
     if (n.inputs() > row->max_inputs || n.outputs() < 1 || n.outputs() > row->max_outputs ||
-        !n.has_output(0)) {
+        (n.outputs() == 1 && !n.has_output(0))) {
       return Fail(OCTET_INVALID_MODEL, "has %d inputs and %d outputs", n.inputs(), n.outputs());
     }
     for (int i = 0; i < row->required; ++i) {
@@ -380,7 +380,9 @@ class Importer {
     if (!node.domain().empty()) kind = ShortText(node.domain()) + "." + kind;
     problems_.Add(status, kind, reason, where);
     for (const std::string& name : node.output()) {
-      if (!name.empty() && b_.Find(name) < 0) poisoned_.insert(name);
+      if (name.empty()) continue;
+      b_.Unbind(name);  // what was begun, for one
+      poisoned_.insert(name);
     }
   }
 

@@ -40,7 +40,13 @@ Status ImportPad(Node& n) {
     before[static_cast<size_t>(at)] = static_cast<int32_t>(pads[i]);
     after[static_cast<size_t>(at)] = static_cast<int32_t>(pads[i + axes.size()]);
   }
-  if (mode != "constant" && mode != "reflect") {
+  int32_t widest = 0;
+  for (size_t i = 0; i < from.size(); ++i) widest = std::max({widest, before[i], after[i]});
+  constexpr int32_t kEdges = 16;
+  if (mode == "edge" && widest > kEdges) {
+    return Fail(OCTET_UNSUPPORTED, "repeats the edge %d times; %d are supported", widest, kEdges);
+  }
+  if (mode != "constant" && mode != "reflect" && mode != "edge") {
     return Fail(OCTET_UNSUPPORTED, "has mode \"%s\"", mode.c_str());
   }
   Dims to = from;
@@ -57,7 +63,29 @@ Status ImportPad(Node& n) {
   MovedValue(n, &x, to, &out);
   Builder& b = n.b;
   const Layout layout = b.Preferred(x);
-  const int32_t tensor = b.Tensor(x, layout);
+  int32_t tensor = b.Tensor(x, layout);
+  if (mode == "edge") {
+    // A mirrored row that counts the edge itself is the edge again: one at a time.
+    for (; widest > 0; --widest) {
+      fb::PadOptionsT one;
+      GraphTensor grown = b.graph().tensors[static_cast<size_t>(tensor)];
+      grown.data = nullptr;
+      for (size_t i = 0; i < from.size(); ++i) {
+        const size_t at =
+            static_cast<size_t>(StoredAxis(static_cast<int32_t>(i), from.size(), layout));
+        one.before.resize(from.size());
+        one.after.resize(from.size());
+        one.before[at] = before[i] >= widest ? 1 : 0;
+        one.after[at] = after[i] >= widest ? 1 : 0;
+        grown.shape[at] += one.before[at] + one.after[at];
+      }
+      const int32_t to_tensor =
+          widest > 1 ? b.graph().AddTensor(std::move(grown)) : b.Output(out, layout);
+      b.Emit(OpKind::MIRROR_PAD, {tensor}, to_tensor, std::move(one));
+      tensor = to_tensor;
+    }
+    return OCTET_OK;
+  }
   fb::PadOptionsT options;
   options.before = StoredDims(before, layout);
   options.after = StoredDims(after, layout);

@@ -1,5 +1,6 @@
 // Rows of the importer: operators that reduce or normalise along axes.
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 #include "src/import/onnx/rows.h"
@@ -7,15 +8,20 @@
 namespace octet::onnx {
 namespace {
 
-// The axes and the shape that is left.
-struct Reduction {
-  std::vector<int32_t> axes;
-  Dims out;
-  bool keep = true;
-};
+void SetAxes(const Dims& dims, const std::vector<bool>& reduced, Reduction* r) {
+  for (size_t i = 0; i < dims.size(); ++i) {
+    if (reduced[i]) {
+      r->axes.push_back(static_cast<int32_t>(i));
+      if (r->keep) r->out.push_back(1);
+    } else {
+      r->out.push_back(dims[i]);
+    }
+  }
+}
 
-Status ReadReduction(Node& n, Reduction* r) {
-  const Dims dims = n.dims(0);
+}  // namespace
+
+Status ReadReduction(Node& n, const Dims& dims, Reduction* r) {
   const int32_t rank = static_cast<int32_t>(dims.size());
   int64_t keep = 1, no_axes_is_all = 0;
   OCTET_RETURN_IF_ERROR(n.Int("keepdims", &keep));
@@ -33,16 +39,11 @@ Status ReadReduction(Node& n, Reduction* r) {
     reduced[static_cast<size_t>(at)] = true;
   }
   r->keep = keep != 0;
-  for (int32_t i = 0; i < rank; ++i) {
-    if (reduced[static_cast<size_t>(i)]) {
-      r->axes.push_back(i);
-      if (r->keep) r->out.push_back(1);
-    } else {
-      r->out.push_back(dims[static_cast<size_t>(i)]);
-    }
-  }
+  SetAxes(dims, reduced, r);
   return OCTET_OK;
 }
+
+namespace {
 
 // In x's layout where the result keeps its axes, or where the channels are the last that stay.
 Status EmitReduce(Node& n, OpKind kind, int32_t x, const Reduction& r, int32_t out) {
@@ -69,16 +70,84 @@ Status EmitReduce(Node& n, OpKind kind, int32_t x, const Reduction& r, int32_t o
   return OCTET_OK;
 }
 
+int32_t FloatLike(Node& n, int32_t x) { return n.b.New(n.out_name(), DType::FLOAT32, n.b[x].dims); }
+
+int32_t Mapped(Node& n, OpKind kind, int32_t x, int32_t out) {
+  n.b.MapElements(x, out, [&](int32_t from, int32_t to) { n.b.Emit(kind, {from}, to); });
+  return out;
+}
+
+// Norms and logarithms of sums, in float32.
+Status EmitReducedFunction(Node& n, const Reduction& r) {
+  Builder& b = n.b;
+  const std::string& type = n.type();
+  int32_t x = n.in(0);
+  if (n.value(0).type != DType::FLOAT32) {
+    return Fail(OCTET_UNSUPPORTED, "is not there for %s", TypeName(n.value(0).type));
+  }
+  int32_t most = -1;
+  if (type == "ReduceL2" || type == "ReduceSumSquare") {
+    const int32_t square = FloatLike(n, x);
+    OCTET_RETURN_IF_ERROR(EmitBinary(&b, OpKind::MUL, x, x, square));
+    x = square;
+  } else if (type == "ReduceL1") {
+    x = Mapped(n, OpKind::ABS, x, FloatLike(n, x));
+  } else if (type == "ReduceLogSumExp") {
+    // Less the largest value, as everyone computes it.
+    OCTET_RETURN_IF_ERROR(EmitReduced(n, OpKind::REDUCE_MAX, x, r.axes, &most));
+    const int32_t less = FloatLike(n, x);
+    OCTET_RETURN_IF_ERROR(EmitBinary(&b, OpKind::SUB, x, most, less));
+    x = Mapped(n, OpKind::EXP, less, FloatLike(n, x));
+  }
+  const bool last = type == "ReduceL1" || type == "ReduceSumSquare";
+  if (last) return EmitReduce(n, OpKind::SUM, x, r, n.Result(DType::FLOAT32, r.out));
+  int32_t sum;
+  OCTET_RETURN_IF_ERROR(EmitReduced(n, OpKind::SUM, x, r.axes, &sum));
+  int32_t y = Mapped(n, type == "ReduceL2" ? OpKind::SQRT : OpKind::LOG, sum, FloatLike(n, sum));
+  if (most >= 0) {
+    const int32_t more = FloatLike(n, sum);
+    OCTET_RETURN_IF_ERROR(EmitBinary(&b, OpKind::ADD, y, most, more));
+    y = more;
+  }
+  if (r.keep) {
+    n.Alias(y);
+  } else {
+    b.Reshape(y, n.Result(DType::FLOAT32, r.out));
+  }
+  return OCTET_OK;
+}
+
 }  // namespace
+
+Status EmitReduced(Node& n, OpKind kind, int32_t x, const std::vector<int32_t>& axes,
+                   int32_t* out) {
+  const Dims dims = n.b[x].dims;
+  std::vector<bool> reduced(dims.size(), false);
+  for (const int32_t axis : axes) reduced[static_cast<size_t>(axis)] = true;
+  Reduction r;
+  SetAxes(dims, reduced, &r);
+  *out = n.b.New(n.out_name(), DType::FLOAT32, r.out);
+  return EmitReduce(n, kind, x, r, *out);
+}
 
 Status ImportReduce(Node& n) {
   Reduction r;
-  OCTET_RETURN_IF_ERROR(ReadReduction(n, &r));
+  const Dims dims = n.dims(0);
+  OCTET_RETURN_IF_ERROR(ReadReduction(n, dims, &r));
+  const std::string& type = n.type();
+  static const char* const kPlainReductions[] = {"ReduceMean", "ReduceSum", "ReduceMax",
+                                                 "ReduceMin"};
+  if (std::none_of(std::begin(kPlainReductions), std::end(kPlainReductions),
+                   [&](const char* name) { return type == name; })) {
+    if (type == "ReduceProd") {
+      return Fail(OCTET_UNSUPPORTED, "is there only for what does not depend on the input");
+    }
+    return EmitReducedFunction(n, r);
+  }
   if (r.axes.empty()) {
     n.Alias(n.in(0));
     return OCTET_OK;
   }
-  const std::string& type = n.type();
   const OpKind kind = type == "ReduceMean"  ? OpKind::MEAN
                       : type == "ReduceSum" ? OpKind::SUM
                       : type == "ReduceMax" ? OpKind::REDUCE_MAX

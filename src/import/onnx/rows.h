@@ -67,12 +67,22 @@ Status ImportClamp(Node& n);
 Status ImportUnary(Node& n);
 Status ImportIdentity(Node& n);
 Status ImportCast(Node& n);
+// The type that Cast or CastLike asks for.
+Status CastType(Node& n, DType* type);
 // The function of an operator with its attributes.
 using RealFunction = std::function<float(float)>;
 Status UnaryFunction(Node& n, RealFunction* f);
 // A function of a view of 8 bits: a LUT, or a view with a table. False: x is no such view.
 bool MapView(Node& n, int32_t x, const RealFunction& f);
 bool MapTable(Node& n, int32_t source, const FloatTable& table, int32_t depth);
+
+// ---- recurrent.cc ----
+Status ImportRecurrent(Node& n);
+
+// ---- normalize.cc ----
+Status ImportLayerNormalization(Node& n);
+Status ImportInstanceNormalization(Node& n);
+Status ImportGroupNormalization(Node& n);
 
 // ---- quantize.cc, qlinear.cc, integer.cc ----
 Status ImportQuantizeLinear(Node& n);
@@ -102,6 +112,7 @@ Status ImportDepthSpace(Node& n);
 Status ImportResize(Node& n);
 Status ImportShape(Node& n);
 Status ImportComputed(Node& n);
+Status ImportWhere(Node& n);
 // Shapes that shape.cc and fold.cc both need.
 Status ReshapedDims(Node& n, const Dims& from, Dims* to);
 struct SliceRange {
@@ -113,8 +124,21 @@ Status ReadSlice(Node& n, const Dims& dims, SliceRange* slice);
 void MovedValue(Node& n, int32_t* x, Dims dims, int32_t* out, int output = 0);
 Status EmitConcat(Node& n, const std::vector<int32_t>& parts, int32_t axis, int32_t out);
 
+// ---- fold_index.cc ----
+// Reductions, CumSum and ScatterND of constants (`in`: null where absent); false: it is none.
+Status FoldIndexed(Node& n, const std::vector<const Array*>& in, bool* folded);
+
 // ---- reduce.cc ----
 Status ImportReduce(Node& n);
+// The axes and the shape that is left.
+struct Reduction {
+  std::vector<int32_t> axes;
+  Dims out;
+  bool keep = true;
+};
+Status ReadReduction(Node& n, const Dims& dims, Reduction* r);
+// A float32 value reduced over some axes, which stay with size 1.
+Status EmitReduced(Node& n, OpKind kind, int32_t x, const std::vector<int32_t>& axes, int32_t* out);
 Status ImportArg(Node& n);
 Status ImportSoftmax(Node& n);
 Status EmitSoftmax(Node& n, int32_t x, int32_t out);

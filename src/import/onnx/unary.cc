@@ -9,6 +9,7 @@
 namespace octet::onnx {
 namespace {
 
+constexpr float kSeluAlpha = 1.67326319217681884765625f, kSeluGamma = 1.05070102214813232421875f;
 constexpr float kNone = 3.4028234e38f;
 // Of nodes that hang on one table before anything is quantised; recursions follow them.
 constexpr int32_t kDeepest = 32;
@@ -59,6 +60,22 @@ int32_t Scalar(Builder* b, float value) {
 
 int32_t FloatLike(Node& n, int32_t x) { return n.b.New(n.out_name(), DType::FLOAT32, n.b[x].dims); }
 
+int32_t EmitMapped(Node& n, OpKind kind, int32_t x) {
+  const int32_t out = FloatLike(n, x);
+  n.b.MapElements(x, out, [&](int32_t from, int32_t to) { n.b.Emit(kind, {from}, to); });
+  return out;
+}
+
+// log(1 + exp(x)) as max(x, 0) + log(1 + exp(-|x|)), which no x makes too large.
+Status EmitSoftplus(Node& n, int32_t x, int32_t out) {
+  const int32_t more = FloatLike(n, x), positive = FloatLike(n, x);
+  const int32_t small =
+      EmitMapped(n, OpKind::EXP, EmitMapped(n, OpKind::NEG, EmitMapped(n, OpKind::ABS, x)));
+  OCTET_RETURN_IF_ERROR(EmitBinary(&n.b, OpKind::ADD, small, Scalar(&n.b, 1), more));
+  OCTET_RETURN_IF_ERROR(EmitClamp(n, x, positive, 0, kNone));
+  return EmitBinary(&n.b, OpKind::ADD, positive, EmitMapped(n, OpKind::LOG, more), out);
+}
+
 // What is put together of other operators in float32. OCTET_UNSUPPORTED: nothing will do.
 Status EmitFloat(Node& n, int32_t x, int32_t out) {
   Builder& b = n.b;
@@ -108,12 +125,36 @@ Status EmitFloat(Node& n, int32_t x, int32_t out) {
     OCTET_RETURN_IF_ERROR(EmitBinary(&b, OpKind::MUL, x, Scalar(&b, alpha), scaled));
     return EmitBinary(&b, OpKind::ADD, scaled, Scalar(&b, beta), out, 0, 1);
   }
-  if (type == "Softplus") {  // log(1 + exp(x))
-    const int32_t grown = FloatLike(n, x), more = FloatLike(n, x);
-    b.MapElements(x, grown, [&](int32_t from, int32_t to) { b.Emit(OpKind::EXP, {from}, to); });
-    OCTET_RETURN_IF_ERROR(EmitBinary(&b, OpKind::ADD, grown, Scalar(&b, 1), more));
-    b.MapElements(more, out, [&](int32_t from, int32_t to) { b.Emit(OpKind::LOG, {from}, to); });
-    return OCTET_OK;
+  if (type == "Softplus") return EmitSoftplus(n, x, out);
+  if (type == "Mish") {
+    const int32_t soft = FloatLike(n, x);
+    OCTET_RETURN_IF_ERROR(EmitSoftplus(n, x, soft));
+    return EmitBinary(&b, OpKind::MUL, x, EmitMapped(n, OpKind::TANH, soft), out);
+  }
+  if (type == "Softsign") {
+    const int32_t size = FloatLike(n, x);
+    OCTET_RETURN_IF_ERROR(
+        EmitBinary(&b, OpKind::ADD, EmitMapped(n, OpKind::ABS, x), Scalar(&b, 1), size));
+    return EmitBinary(&b, OpKind::DIV, x, size, out);
+  }
+  if (type == "Selu" || type == "Celu") {
+    // gamma * elu(x, alpha); alpha * elu(x / alpha, 1).
+    const bool selu = type == "Selu";
+    float alpha = selu ? kSeluAlpha : 1, gamma = kSeluGamma;
+    OCTET_RETURN_IF_ERROR(n.Float("alpha", &alpha));
+    OCTET_RETURN_IF_ERROR(n.Float("gamma", &gamma));
+    if (!selu && !(alpha > 0)) return Fail(OCTET_UNSUPPORTED, "has alpha %g", double{alpha});
+    fb::ElementwiseOptionsT options;
+    options.alpha = selu ? alpha : 1;
+    const int32_t curve = FloatLike(n, x);
+    int32_t from = x;
+    if (!selu) {
+      from = FloatLike(n, x);
+      OCTET_RETURN_IF_ERROR(EmitBinary(&b, OpKind::DIV, x, Scalar(&b, alpha), from));
+    }
+    b.MapElements(from, curve,
+                  [&](int32_t a, int32_t to) { b.Emit(OpKind::ELU, {a}, to, options); });
+    return EmitBinary(&b, OpKind::MUL, curve, Scalar(&b, selu ? gamma : alpha), out);
   }
   if (type == "Reciprocal") return EmitBinary(&b, OpKind::DIV, Scalar(&b, 1), x, out);
   return Fail(OCTET_UNSUPPORTED, "is there for quantised tensors, not for float32");
@@ -179,8 +220,8 @@ Status UnaryFunction(Node& n, RealFunction* f) {
     return OCTET_OK;
   }
   if (type == "Elu" || type == "Celu" || type == "Selu") {
-    alpha = type == "Selu" ? 1.67326319217681884765625f : 1;
-    gamma = type == "Selu" ? 1.05070102214813232421875f : 1;
+    alpha = type == "Selu" ? kSeluAlpha : 1;
+    gamma = type == "Selu" ? kSeluGamma : 1;
     OCTET_RETURN_IF_ERROR(n.Float("alpha", &alpha));
     OCTET_RETURN_IF_ERROR(n.Float("gamma", &gamma));
     const double divisor = type == "Celu" && alpha != 0 ? static_cast<double>(alpha) : 1;
@@ -274,14 +315,24 @@ Status ImportIdentity(Node& n) {
   return OCTET_OK;
 }
 
-Status ImportCast(Node& n) {
+Status CastType(Node& n, DType* type) {
+  if (n.type() == "CastLike") {
+    *type = n.value(1).type;
+    return OCTET_OK;
+  }
   int64_t to = 0;
   OCTET_RETURN_IF_ERROR(n.Int("to", &to));
-  const DType type = to >= 0 && to < 64 ? StoredType(static_cast<int32_t>(to)) : DType::NONE;
-  if (type == DType::NONE) {
+  *type = to >= 0 && to < 64 ? StoredType(static_cast<int32_t>(to)) : DType::NONE;
+  if (*type == DType::NONE) {
     return Fail(OCTET_UNSUPPORTED, "casts to %s",
                 OnnxTypeName(static_cast<int32_t>(std::clamp<int64_t>(to, -1, 1000))).c_str());
   }
+  return OCTET_OK;
+}
+
+Status ImportCast(Node& n) {
+  DType type;
+  OCTET_RETURN_IF_ERROR(CastType(n, &type));
   const int32_t x = n.in(0);
   if (n.value(0).type == type) {  // float16 is float32 here
     n.Alias(x);
