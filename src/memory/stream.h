@@ -33,7 +33,8 @@ struct StreamSegment {
 struct StreamChoice {
   std::vector<StreamSegment> segments;
   uint64_t live_bytes = 0;  // largest sum of live rows, rings and scratch over the steps
-  uint64_t traffic = 0;     // bytes of weights read, plus a charge for each step
+  uint64_t traffic = 0;     // bytes of weights read
+  uint64_t time = 0;        // the same with a charge for each step
 };
 
 class StreamPlanner {
@@ -45,11 +46,11 @@ class StreamPlanner {
   StreamPlanner(const StreamPlanner&) = delete;
   StreamPlanner& operator=(const StreamPlanner&) = delete;
 
-  // The smallest arena that could be found (limit 0), or the least traffic with an arena within
-  // `limit`; false if nothing was found.
-  bool Best(uint64_t limit, StreamChoice* choice, Plan* plan) const;
+  // The least time with an arena within `limit`; false if nothing was found. Limit 0: the smallest
+  // arena that could be found, or up to spare_percent more where that takes less time.
+  bool Best(uint64_t limit, uint32_t spare_percent, StreamChoice* choice, Plan* plan) const;
 
-  // The least traffic whose live bytes stay within `limit`; false if no choice does. drift_price
+  // The least time whose live bytes stay within `limit`; false if no choice does. drift_price
   // makes chains of overlapping tensors that creep through the arena more expensive.
   bool Choose(uint64_t limit, double drift_price, StreamChoice* choice) const;
   // The smallest limit for which Choose succeeds.
@@ -62,6 +63,7 @@ class StreamPlanner {
 
  private:
   struct Impl;
+  class Search;
   Impl* impl_;
 };
 
