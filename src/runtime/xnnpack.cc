@@ -77,6 +77,7 @@ struct XnnOp {
   pthread_mutex_t mutex;  // an operator is set up for one session at a time
   size_t batch, height, width;
   uint32_t adjust_h, adjust_w;
+  bool binary;
   size_t rank_a, rank_b;
   size_t dims_a[kMaxRank], dims_b[kMaxRank];
 };
@@ -303,6 +304,7 @@ xnn_status SetupBinary(const XnnOp& s, const float* a, const float* b, float* y)
 
 xnn_status MakeBinary(const OpView& op, XnnOp* x) {
   const fb::ElementwiseOptions& o = *op.options<fb::ElementwiseOptions>();
+  x->binary = true;
   x->rank_a = Size(op.in(0).rank);
   x->rank_b = Size(op.in(1).rank);
   for (int32_t i = 0; i < op.in(0).rank; ++i) x->dims_a[i] = Size(op.in(0).dims[i]);
@@ -396,10 +398,9 @@ const char* XnnKernelName(const XnnOp& x) { return x.name; }
 
 Status RunXnn(const RunContext& c) {
   XnnOp* x = *static_cast<XnnOp* const*>(c.params);
-  const bool binary = x->rank_a + x->rank_b > 0;
   pthread_mutex_lock(&x->mutex);
   xnn_status status =
-      x->setup(*x, c.in<float>(0), binary ? c.in<float>(1) : nullptr, c.out<float>());
+      x->setup(*x, c.in<float>(0), x->binary ? c.in<float>(1) : nullptr, c.out<float>());
   if (status == xnn_status_success) status = xnn_run_operator(x->op, nullptr);
   pthread_mutex_unlock(&x->mutex);
   if (status != xnn_status_success) {

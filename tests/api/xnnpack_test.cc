@@ -171,6 +171,17 @@ TEST_F(Xnnpack, PoolsOfRandomShapes) {
   }
 }
 
+TEST_F(Xnnpack, SumsOfScalars) {
+  for (const OpKind kind : {OpKind::ADD, OpKind::SUB, OpKind::MUL}) {
+    GraphMaker m;
+    const int32_t a = m.Input({}, DType::FLOAT32), b = m.Input({}, DType::FLOAT32);
+    const int32_t y = m.Activation({}, DType::FLOAT32);
+    m.Add(kind, {a, b}, {y}, fb::ElementwiseOptionsT{});
+    m.graph.outputs = {y};
+    Compare(m.graph, 1);
+  }
+}
+
 // Everything else that XNNPACK takes, in one network.
 Graph FloatNetwork() {
   GraphMaker m;
