@@ -86,6 +86,38 @@ inline std::string Refusal(const OnnxMaker& maker) { return Refusal(maker.File()
 
 #define EXPECT_SAYS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
 
+// What Conv means, in NCHW.
+struct ConvShape {
+  int64_t stride_y = 1, stride_x = 1, dilation = 1, group = 1;
+  int64_t top = 0, left = 0, bottom = 0, right = 0;
+};
+
+inline Tensor Conv(const Tensor& x, const Tensor& w, const Floats& bias, const ConvShape& s) {
+  const int64_t kh = (w.shape[2] - 1) * s.dilation + 1, kw = (w.shape[3] - 1) * s.dilation + 1;
+  Tensor y{{x.shape[0], w.shape[0], (x.shape[2] + s.top + s.bottom - kh) / s.stride_y + 1,
+            (x.shape[3] + s.left + s.right - kw) / s.stride_x + 1},
+           {}};
+  y.values.resize(Count(y.shape));
+  const int64_t out_group = w.shape[0] / s.group;
+  for (int64_t n = 0; n < y.shape[0]; ++n)
+    for (int64_t o = 0; o < y.shape[1]; ++o)
+      for (int64_t i = 0; i < y.shape[2]; ++i)
+        for (int64_t j = 0; j < y.shape[3]; ++j) {
+          double sum = bias.empty() ? 0 : static_cast<double>(bias[static_cast<size_t>(o)]);
+          for (int64_t c = 0; c < w.shape[1]; ++c)
+            for (int64_t a = 0; a < w.shape[2]; ++a)
+              for (int64_t b = 0; b < w.shape[3]; ++b) {
+                const int64_t yy = i * s.stride_y - s.top + a * s.dilation;
+                const int64_t xx = j * s.stride_x - s.left + b * s.dilation;
+                if (yy < 0 || xx < 0 || yy >= x.shape[2] || xx >= x.shape[3]) continue;
+                sum += static_cast<double>(x.at(n, o / out_group * w.shape[1] + c, yy, xx)) *
+                       static_cast<double>(w.at(o, c, a, b));
+              }
+          y.values[y.index(n, o, i, j)] = static_cast<float>(sum);
+        }
+  return y;
+}
+
 // A 1x1 convolution that changes nothing, after which a value has its channels last.
 inline std::string Last(OnnxMaker* m, const std::string& x, int64_t channels) {
   Floats eye(static_cast<size_t>(channels * channels), 0.f);

@@ -294,9 +294,16 @@ void Builder::Reshape(int32_t x, int32_t out) {
 
 // ---- Quantisation ----------------------------------------------------------------------------
 
+// int16 operators have no zero points.
+static bool Computable(const Quant& quant) {
+  return quant.type != DType::INT16 || quant.zero_point[0] == 0;
+}
+
 bool Builder::IsView(int32_t id) const {
   const Value& v = (*this)[id];
-  return v.source >= 0 && !v.table && (*this)[v.source].quant;
+  if (v.source < 0 || v.table) return false;
+  const Value& source = (*this)[v.source];
+  return source.quant && (source.constant || Computable(*source.quant));
 }
 
 int32_t Builder::NewView(const std::string& name, int32_t source) {
@@ -411,7 +418,13 @@ std::optional<Quant> Builder::OutQuant(const std::string& name, int depth) {
     if (!quant || (common && !(*common == *quant))) return std::nullopt;
     common = quant;
   }
-  return common;
+  return common && Computable(*common) ? common : std::nullopt;
+}
+
+std::optional<Quant> Builder::OutQuant(const std::string& name, const Value& like) {
+  const std::optional<Quant> quant = OutQuant(name);
+  if (quant && (quant->type == DType::INT16) != (like.type == DType::INT16)) return std::nullopt;
+  return quant;
 }
 
 Status Builder::ReadQuant(const onnx_pb::NodeProto& node, int scale, const Dims* dims,

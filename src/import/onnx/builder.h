@@ -117,7 +117,7 @@ class Builder {
   void Reshape(int32_t x, int32_t out);
 
   // ---- Quantisation ----
-  // A view without a table: what integer operators take.
+  // A view without a table, of what integer operators take.
   bool IsView(int32_t id) const;
   bool HasTable(int32_t id) const { return (*this)[id].table != nullptr; }
   int32_t NewView(const std::string& name, int32_t source);
@@ -132,6 +132,8 @@ class Builder {
   // The quantisation that what reads this name asks for, looking through operators that change no
   // value or clamp; none if any reader takes float32.
   std::optional<Quant> OutQuant(const std::string& name, int depth = 0);
+  // The same, for an operator on this integer value: int8 and int16 do not mix.
+  std::optional<Quant> OutQuant(const std::string& name, const Value& like);
 
   // ---- The model's nodes ----
   std::vector<const onnx_pb::NodeProto*> nodes;

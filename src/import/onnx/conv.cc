@@ -439,14 +439,14 @@ Status ImportConv(Node& n) {
       n.b[n.value(1).source].constant && BiasFits(n, 2)) {
     const int32_t x = n.value(0).source;
     const Quant input = *n.b[x].quant;
-    std::optional<Quant> quant = n.b.OutQuant(n.out_name());
+    std::optional<Quant> quant = n.b.OutQuant(n.out_name(), n.b[x]);
     if (quant) {
       OCTET_RETURN_IF_ERROR(IntegerWeights(n.b, n.value(1).source, 0, &weights));
       if (n.has(2)) OCTET_RETURN_IF_ERROR(IntegerBias(&n.b, n.in(2), false, input, &weights));
       return EmitConv(n, x, std::move(weights), n.ViewResult(*quant, out));
     }
     const Affine affine = FindAffine(n, static_cast<size_t>(out[1]), out.size());
-    quant = affine.nodes.empty() ? std::nullopt : n.b.OutQuant(affine.name);
+    quant = affine.nodes.empty() ? std::nullopt : n.b.OutQuant(affine.name, n.b[x]);
     const Array* bias = n.has(2) ? n.b.Constant(n.in(2)) : nullptr;
     if (quant && (!bias || bias->size() == affine.factor.size())) {
       OCTET_RETURN_IF_ERROR(IntegerWeights(n.b, n.value(1).source, 0, &weights));

@@ -104,9 +104,9 @@ Status ImportMatMul(Node& n) {
   if (!n.as_float() && n.b.IsView(n.in(0)) && n.b.IsView(n.in(1))) {
     const int32_t x = n.value(0).source, y = n.value(1).source;
     const Addend addend = matrix ? FindAddend(n, channels) : Addend();
-    std::optional<Quant> quant = n.b.OutQuant(n.out_name());
+    std::optional<Quant> quant = n.b.OutQuant(n.out_name(), n.b[x]);
     if (!quant && addend.node >= 0) {
-      quant = n.b.OutQuant(n.b.nodes[static_cast<size_t>(addend.node)]->output(0));
+      quant = n.b.OutQuant(n.b.nodes[static_cast<size_t>(addend.node)]->output(0), n.b[x]);
     }
     if (quant && n.b[y].constant && matrix) {
       Weights weights;
@@ -119,7 +119,7 @@ Status ImportMatMul(Node& n) {
       }
       return EmitFullyConnected(n, x, std::move(weights), n.ViewResult(*quant, out));
     }
-    if (quant && n.b[y].quant->per_tensor() && n.b.OutQuant(n.out_name())) {
+    if (quant && n.b[y].quant->per_tensor() && n.b.OutQuant(n.out_name(), n.b[y])) {
       return EmitMatMul(n, x, y, n.ViewResult(*quant, out));
     }
   }

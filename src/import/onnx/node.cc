@@ -181,7 +181,14 @@ std::optional<Quant> Node::QuantMode(std::initializer_list<int> views, int out) 
   for (const int i : views) {
     if (has(i) && !b.IsView(in(i))) return std::nullopt;
   }
-  return b.OutQuant(out_name(out));
+  const std::optional<Quant> quant = b.OutQuant(out_name(out));
+  for (const int i : views) {
+    if (!quant || !has(i) || b[b[in(i)].source].constant) continue;
+    if ((quant->type == DType::INT16) != (b[b[in(i)].source].type == DType::INT16)) {
+      return std::nullopt;
+    }
+  }
+  return quant;
 }
 
 // ---- Helpers ---------------------------------------------------------------------------------
