@@ -156,6 +156,30 @@ TEST(OnnxQuantised, QLinearConvWithZeroPoints) {
       }
 }
 
+// The first node that reads an input of bytes need not say what they mean.
+TEST(OnnxQuantised, PoolsBytes) {
+  Bytes x(2 * 4 * 4), wanted;
+  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<uint8_t>(i * 77 + 5);
+  OnnxMaker m;
+  m.Input("x", {1, 2, 4, 4}, test::kU8);
+  m.Node("MaxPool", {"x"}, "p");
+  m.IntList("kernel_shape", {2, 2});
+  m.IntList("strides", {2, 2});
+  m.Constant<uint8_t>("w", {2, 2, 1, 1}, {129, 128, 128, 129}, test::kU8);
+  m.Node("QLinearConv",
+         {"p", m.Scale("sx", 0.5f), m.U8("zx", 3), "w", m.Scale("sw", 1), m.U8("zw", 128),
+          m.Scale("sy", 0.5f), m.U8("zy", 3)},
+         "y");
+  m.Output("y");
+  for (size_t i = 0; i < 8; ++i) {
+    const size_t at = i / 4 * 16 + i / 2 % 2 * 8 + i % 2 * 2;
+    wanted.push_back(std::max({x[at], x[at + 1], x[at + 4], x[at + 5]}));
+  }
+  const std::vector<Bytes> got = RunBytes(m, {x});
+  ASSERT_EQ(got.size(), 1u);
+  EXPECT_EQ(got[0], wanted);
+}
+
 TEST(OnnxQuantised, IntegerSumsAreExact) {
   constexpr size_t kDepth = 1000;  // sums that pass 2^24
   Bytes x(2 * kDepth), w(kDepth * 3);
