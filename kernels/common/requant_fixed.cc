@@ -1,6 +1,7 @@
 #include "kernels/common/requant_fixed.h"
 
 #include <cmath>
+#include <cstdlib>
 
 #include "kernels/common/requant.h"
 
@@ -25,6 +26,23 @@ bool RequantFixedHolds(const Multiplier& q, int64_t max_abs_acc) {
   // 32000 + 128 + 1 + 1/2 stays below 2^15.
   return std::ldexp(static_cast<double>(q.m), q.shift - 31) * static_cast<double>(max_abs_acc) <
          32000.0;
+}
+
+bool FitRequantFixed(const Multiplier& q, int32_t zero_point, int64_t low, int64_t high,
+                     RequantFixedChannel* c) {
+  *c = MakeRequantFixedChannel(q, zero_point);
+  if (low < INT32_MIN || high > INT32_MAX) return false;  // accumulators wrap
+  if (RequantFixedHolds(q, high > -low ? high : -low)) return true;
+  if (q.shift > 0) return false;  // may wrap, too: results need not have the accumulator's sign
+  // 255 on either side of the zero point is beyond any clamp.
+  const int32_t result = Clamp(Requantize(static_cast<int32_t>(low), q), -255, 255);
+  if (Clamp(Requantize(static_cast<int32_t>(high), q), -255, 255) != result) return false;
+  // Without a scale only the offset is left. Where it has the accumulator's sign, so has the
+  // result.
+  c->scale = 0;
+  c->offset_relu = static_cast<float>((zero_point + result) * 65536 + 32768);
+  c->bias = static_cast<float>(std::abs(result) * 65536);
+  return true;
 }
 
 }  // namespace octet

@@ -40,4 +40,10 @@ RequantFixedChannel MakeRequantFixedChannel(const Multiplier& q, int32_t zero_po
 // nor from 2^24 on, nor where 16.16 could overflow; those take the integer formula.
 bool RequantFixedHolds(const Multiplier& q, int64_t max_abs_acc);
 
+// The constants of a channel whose accumulators lie in [low, high]; false where the form does not
+// hold. It also does where they all give the same result, however large: quantised models have
+// channels without weights, of any bias.
+bool FitRequantFixed(const Multiplier& q, int32_t zero_point, int64_t low, int64_t high,
+                     RequantFixedChannel* c);
+
 }  // namespace octet

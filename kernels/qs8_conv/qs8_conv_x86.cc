@@ -138,7 +138,8 @@ ConvX86Form PackChannel(const QS8ConvShape& s, const QS8ConvConstants& k, const 
   const Multiplier q = k.scales.multiplier(n);
   to->multiplier[lane] = q.m;
   to->shift[lane] = q.shift;
-  const RequantFixedChannel c = MakeRequantFixedChannel(q, s.output_zero_point);
+  RequantFixedChannel c;
+  const bool holds = FitRequantFixed(q, s.output_zero_point, low, high, &c);
   const bool relu = s.act_min >= s.output_zero_point;
   to->scale[lane] = c.scale;
   if (relu) {
@@ -148,9 +149,7 @@ ConvX86Form PackChannel(const QS8ConvShape& s, const QS8ConvConstants& k, const 
   } else {
     to->sign_bias[lane] = c.bias;
   }
-  const bool wraps = low < INT32_MIN || high > INT32_MAX;
-  const int64_t reach = high > -low ? high : -low;
-  if (wraps || !RequantFixedHolds(q, reach)) return kConvX86Integer;
+  if (!holds) return kConvX86Integer;
   return relu ? kConvX86Relu : kConvX86Signed;
 }
 

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -123,6 +125,15 @@ void Fill(Random* r, Case* c) {
   for (int32_t& v : c->bias) v = r->Int(-reach, reach);
   if (r->Chance(20)) {
     for (int32_t& v : c->bias) v = r->Pick({INT32_MIN, INT32_MAX, 0, 1 << 30});
+  }
+  if (r->Chance(4)) {  // channels without weights, whose bias may be anything
+    for (int32_t n = 0; n < s.out_c; ++n) {
+      if (!r->Chance(3)) continue;
+      const auto w =
+          c->weights.begin() + static_cast<std::ptrdiff_t>(n) * static_cast<std::ptrdiff_t>(c->k());
+      std::fill_n(w, c->k(), static_cast<int8_t>(s.weight_zero_point));
+      c->bias[static_cast<size_t>(n)] = r->Pick({-1, 1}) * (1 << r->Int(0, 30)) + r->Int(-9, 9);
+    }
   }
   c->has_bias = !r->Chance(8);
   c->scales.resize(r->Chance(4) ? 1 : static_cast<size_t>(s.out_c));

@@ -122,6 +122,27 @@ void Check(bool wide, const Multiplier& q, int32_t zero_point, std::vector<int32
           << "relu " << acc[i] << " * " << q.m << " shift " << q.shift << " + " << zero_point;
     }
   }
+  // Channels that know but one accumulator.
+  for (size_t i = 0; i < acc.size(); i += 97) {
+    RequantFixedChannel one;
+    ASSERT_EQ(FitRequantFixed(q, zero_point, acc[i], acc[i], &one), q.shift <= 0);
+    if (q.shift > 0) continue;
+    const std::vector<int32_t> same(16, acc[i]);
+    Results constant;
+    for (auto* v : {&constant.relu, &constant.with_sign, &constant.integer}) v->resize(16);
+    wide ? Run512(one, q, same, &constant) : Run256(one, q, same, &constant);
+    const int64_t want = int64_t{Requantize(acc[i], q)} + zero_point;
+    const auto check = [&](int32_t y, int32_t low) {
+      if (one.scale == 0) {
+        ASSERT_GE(LowHalf(y), kRequantFixedDoubt);
+      }
+      if (LowHalf(y) < kRequantFixedDoubt) return;
+      ASSERT_EQ(Clamp<int64_t>(y >> 16, low, 127), Clamp<int64_t>(want, low, 127))
+          << acc[i] << " * " << q.m << " shift " << q.shift << " + " << zero_point;
+    };
+    ASSERT_NO_FATAL_FAILURE(check(constant.relu[0], zero_point));
+    ASSERT_NO_FATAL_FAILURE(check(constant.with_sign[0], -128));
+  }
   for (size_t i = 0; i + 32 <= acc.size(); i += 32) {
     const int32_t* y = &r.with_sign[i];
     const size_t lanes = wide ? 16 : 8;
