@@ -38,7 +38,8 @@ struct ImportOptions {
 struct ConvertOptions {
   ImportOptions import;
   // Instruction set whose weight packs go into the file beside the portable weights:
-  // "" for none, "native" for this machine's, or "x86-avx2", "x86-avxvnni", "x86-avx512vnni", ...
+  // "" for none, "native" for this machine's (of which OCTET_ISA may leave less), or "x86-avx2",
+  // "x86-avxvnni", "x86-avx512vnni", ...
   std::string target;
   Goal goal = Goal::kSpeed;
   // Bytes that a session on one thread may take in all (octet_memory.total_bytes: arena, scratch,

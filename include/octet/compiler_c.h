@@ -33,7 +33,8 @@ OCTET_API octet_status octet_convert_options_create(octet_convert_options** opti
 /* Null is allowed. */
 OCTET_API void octet_convert_options_destroy(octet_convert_options* options);
 /* Instruction set whose weight packs go into the file beside the portable weights: "" (the default)
- * for none, "native" for this machine's, or "x86-avx2", "x86-avx512vnni", ... */
+ * for none, "native" for this machine's (of which OCTET_ISA may leave less), or "x86-avx2",
+ * "x86-avx512vnni", ... */
 OCTET_API octet_status octet_convert_options_set_target(octet_convert_options* options,
                                                         const char* target);
 

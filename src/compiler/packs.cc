@@ -32,10 +32,7 @@ bool Here(const char* isa) {
 }  // namespace
 
 Status TargetIsa(const std::string& name, IsaSet* isa) {
-  if (name == "native") {
-    *isa = DetectIsa();
-    return OCTET_OK;
-  }
+  if (name == "native") return ChooseIsa(nullptr, isa);  // as a session here would
   std::string known;
   for (const Target& t : kTargets) {
     if (name != t.name) {

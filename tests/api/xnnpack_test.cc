@@ -95,6 +95,9 @@ class Xnnpack : public testing::Test {
  protected:
   void SetUp() override {
     if (!DetectIsa().xnnpack) GTEST_SKIP() << "this build is without XNNPACK";
+    IsaSet used;
+    ASSERT_EQ(ChooseIsa(nullptr, &used), OCTET_OK);
+    if (!used.xnnpack) GTEST_SKIP() << "OCTET_ISA leaves XNNPACK out";
   }
 };
 
