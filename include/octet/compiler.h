@@ -21,6 +21,15 @@ enum class Goal {
   kRam     // chains of operators run a few rows at a time wherever that needs less RAM
 };
 
+// Weights stored in fewer bytes where that is lossless, which pays where many are 0. What runs read
+// is then decoded into RAM (octet_memory.model_bytes) instead of being read from the mapped file.
+enum class Compress {
+  kAuto,  // if it saves a fifth of all weights, 4 KiB at least, and neither Goal::kRam nor a RAM
+          // limit is set
+  kOff,
+  kOn  // every constant that gets smaller by a fifth
+};
+
 // How a model of another format is read. Only ONNX leaves anything to choose.
 struct ImportOptions {
   // Shapes of inputs by name ("": of every input), for models that leave sizes open. Without one,
@@ -47,6 +56,7 @@ struct ConvertOptions {
   // Operators are streamed by rows only as far as the limit makes it necessary; where even that is
   // not enough, OCTET_RAM_LIMIT says what the least is.
   uint64_t ram_limit = 0;
+  Compress compress = Compress::kAuto;
   // The caller hands the input image over row by row (octet_session_set_row_source), so that it
   // need not be in memory as a whole.
   bool row_fed_input = false;
@@ -63,6 +73,8 @@ struct ConvertReport {
   uint64_t bound_bytes = 0;      // the largest sum of live bytes, layer by layer
   double weight_traffic = 1;     // weight bytes read, relative to running layer by layer
   uint64_t file_bytes = 0;
+  uint64_t constant_bytes = 0;  // weights, other constants and packs
+  uint64_t stored_bytes = 0;    // what they take in the file
 };
 
 // The formats that Convert reads, decided by content: .tflite, .onnx; an .octet file is passed

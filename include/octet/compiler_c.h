@@ -49,6 +49,18 @@ OCTET_API octet_status octet_convert_options_set_goal(octet_convert_options* opt
  * makes it necessary, or OCTET_RAM_LIMIT says what the least is. 0, the default: no limit. */
 OCTET_API octet_status octet_convert_options_set_ram_limit(octet_convert_options* options,
                                                            uint64_t bytes);
+
+typedef enum octet_compress {
+  OCTET_COMPRESS_AUTO = 0, /* if it saves a fifth of all weights, and no goal or limit asks for the
+                              least RAM (the default) */
+  OCTET_COMPRESS_OFF = 1,
+  OCTET_COMPRESS_ON = 2
+} octet_compress;
+
+/* Store weights that are mostly 0 in fewer bytes; what runs read of them is decoded into RAM at
+ * load. `compress` is an octet_compress. */
+OCTET_API octet_status octet_convert_options_set_compress(octet_convert_options* options,
+                                                          int compress);
 /* 1: the input image is handed over row by row (octet_row_source). Default 0. */
 OCTET_API octet_status octet_convert_options_set_row_fed_input(octet_convert_options* options,
                                                                int enabled);

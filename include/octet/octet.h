@@ -78,12 +78,13 @@ typedef struct octet_allocator {
 /* Exact RAM, in bytes, of a session over a model. All of it comes from the model's and the
  * session's allocator, except the stacks of threads that a session starts. */
 typedef struct octet_memory {
-  size_t struct_size;      /* set by the caller: sizeof(octet_memory) */
-  size_t model_bytes;      /* shared by all sessions: handle, parameters, weights packed at load */
-  size_t session_bytes;    /* handle, bookkeeping and state kept between runs */
-  size_t arena_bytes;      /* activations and kernel scratch; in a shared arena, the part used */
-  size_t total_bytes;      /* the sum of the above */
-  size_t mapped_bytes;     /* the model file, used in place: clean pages that the system can drop */
+  size_t struct_size;   /* set by the caller: sizeof(octet_memory) */
+  size_t model_bytes;   /* shared by all sessions: handle, parameters, weights packed or decoded at
+                           load */
+  size_t session_bytes; /* handle, bookkeeping and state kept between runs */
+  size_t arena_bytes;   /* activations and kernel scratch; in a shared arena, the part used */
+  size_t total_bytes;   /* the sum of the above */
+  size_t mapped_bytes;  /* the model file, used in place: clean pages that the system can drop */
   size_t activation_bytes; /* the part of arena_bytes that the plan in the file states */
 } octet_memory;
 
@@ -166,8 +167,9 @@ typedef struct octet_step_info {
   int32_t op_index;   /* of the operator in the file; below 0: rows of an input come in ("INPUT") */
   int32_t row_begin;  /* output rows computed by the step; the whole operator: 0, -1 */
   int32_t row_end;
-  size_t pack_bytes;   /* constants in the kernel's layout */
-  int32_t pack_mapped; /* 1: those come straight from the file; 0: packed at load, in model_bytes */
+  size_t pack_bytes;    /* constants in the kernel's layout */
+  int32_t pack_mapped;  /* 1: those come straight from the file; 0: packed or decoded at load, in
+                           model_bytes */
   size_t scratch_bytes; /* for each thread */
 } octet_step_info;
 

@@ -31,7 +31,8 @@ class Converted:
 
 def convert(source: PathOrBytes, output: str | os.PathLike[str] | None = None, *, target: str = "",
             optimize: str = "speed", ram_limit: int | str | None = None, row_input: bool = False,
-            rewrite: bool = True, shapes: Mapping[str, Sequence[int]] | None = None,
+            compress: str = "auto", rewrite: bool = True,
+            shapes: Mapping[str, Sequence[int]] | None = None,
             input_layout: str = "nchw", output_layout: str = "nchw",
             labels: Sequence[str] | None = None,
             metadata: Mapping[str, str] | None = None) -> Converted:
@@ -40,6 +41,7 @@ def convert(source: PathOrBytes, output: str | os.PathLike[str] | None = None, *
     `target`: the instruction set whose weight packs go into the file: "native", "x86-avx2", ...
     `optimize`: what the memory plan is for, "speed" or "ram".
     `ram_limit`: bytes that a session may take in all (a number, or text as "64K").
+    `compress`: store weights that are mostly 0 in fewer bytes ("auto", "off", "on").
     `row_input`: the application hands the input image over row by row.
     `rewrite`: off keeps the source's operators one by one.
     `shapes`: of an ONNX model's inputs by name, where the model leaves sizes open.
@@ -52,6 +54,9 @@ def convert(source: PathOrBytes, output: str | os.PathLike[str] | None = None, *
     goals = {"speed": 0, "ram": 1}
     if optimize not in goals:
         raise Error(Status.INVALID_ARGUMENT, f'optimize: "{optimize}" is neither "speed" nor "ram"')
+    ways = {"auto": 0, "off": 1, "on": 2}
+    if compress not in ways:
+        raise Error(Status.INVALID_ARGUMENT, f'compress: "{compress}" is not auto, off or on')
     for layout in (input_layout, output_layout):
         if layout not in ("nchw", "nhwc"):
             raise Error(Status.INVALID_ARGUMENT, f'layout "{layout}" is neither "nchw" nor "nhwc"')
@@ -64,6 +69,7 @@ def convert(source: PathOrBytes, output: str | os.PathLike[str] | None = None, *
         library.convert_options_set_target(options, _native.text(target, "target"))
         library.convert_options_set_goal(options, goals[optimize])
         library.convert_options_set_ram_limit(options, _native.size(ram_limit, "ram_limit"))
+        library.convert_options_set_compress(options, ways[compress])
         library.convert_options_set_row_fed_input(options, bool(row_input))
         library.convert_options_set_optimize(options, bool(rewrite))
         library.convert_options_set_channels_last(options, input_layout == "nhwc",

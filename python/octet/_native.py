@@ -109,6 +109,7 @@ _RUNTIME_OTHER: dict[str, tuple[Any, list[Any]]] = {
 _COMPILER: dict[str, list[Any]] = {
     "octet_convert_options_create": [_Out],
     "octet_convert_options_set_target": [_Handle, c_char_p],
+    "octet_convert_options_set_compress": [_Handle, c_int],
     "octet_convert_options_set_goal": [_Handle, c_int],
     "octet_convert_options_set_ram_limit": [_Handle, c_uint64],
     "octet_convert_options_set_row_fed_input": [_Handle, c_int],

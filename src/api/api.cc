@@ -338,8 +338,9 @@ octet_status octet_model_step_info(const octet_model* model, size_t step, octet_
   }
   if (binding.pack_layout != nullptr) {
     filled.pack_bytes = binding.pack_bytes;
-    filled.pack_mapped = octet::FindPack(file, model->data, s.op(), binding.pack_layout,
-                                         binding.pack_bytes) != nullptr;
+    const octet::fb::PackedData* pack =
+        octet::FindPack(file, s.op(), binding.pack_layout, binding.pack_bytes);
+    filled.pack_mapped = pack != nullptr && pack->coding() == octet::fb::Coding::PLAIN;
   }
   filled.scratch_bytes = model->ops[s.op()].scratch_bytes();
   *info = filled;

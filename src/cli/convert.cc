@@ -14,8 +14,8 @@ namespace octet::cli {
 namespace {
 
 struct Options {
-  std::string input, output, labels, ram_limit, goal = "speed";
-  std::vector<std::string> metadata;
+  std::string input, output, ram_limit, goal = "speed";
+  MetadataOptions metadata;
   compiler::ConvertOptions convert;
   bool verbose = false, no_optimize = false, json = false;
 };
@@ -27,19 +27,7 @@ int Convert(Options& options) {
   if (!options.ram_limit.empty()) {
     convert.ram_limit = ParseBytes(options.ram_limit, "--ram-limit");
   }
-  if (!options.labels.empty()) {
-    const ByteVector file = ReadFile(options.labels);
-    std::string text(file.begin(), file.end());
-    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-    convert.metadata.emplace_back("labels", std::move(text));
-  }
-  for (const std::string& entry : options.metadata) {
-    const size_t at = entry.find('=');
-    if (at == std::string::npos || at == 0) {
-      Die(kExitUsage, "--metadata: \"%s\" is not KEY=VALUE", entry.c_str());
-    }
-    convert.metadata.emplace_back(entry.substr(0, at), entry.substr(at + 1));
-  }
+  TakeMetadata(options.metadata, &convert);
   compiler::ConvertReport report;
   Check(Result<void>::From(compiler::ConvertFile(options.input, options.output, convert, &report)),
         options.input);
@@ -51,6 +39,8 @@ int Convert(Options& options) {
                                          {"bound_bytes", report.bound_bytes},
                                          {"total_bytes", report.total_bytes},
                                          {"weight_traffic", report.weight_traffic},
+                                         {"constant_bytes", report.constant_bytes},
+                                         {"stored_bytes", report.stored_bytes},
                                          {"log", report.log}};
     std::printf("%s\n", json.dump(2).c_str());
     return kExitOk;
@@ -90,12 +80,10 @@ void AddConvert(CLI::App* app, Action* action) {
           "stream by rows as far as needed to keep the arena within BYTES (K, M suffixes), "
           "or refuse")
       ->type_name("BYTES");
+  AddCompressOption(command, &options->convert.compress);
   command->add_flag("--row-input", options->convert.row_fed_input,
                     "the application hands the input image over row by row");
-  command->add_option("--labels", options->labels, "class names for the file, one a line")
-      ->type_name("FILE");
-  command->add_option("--metadata", options->metadata, "free text for the file")
-      ->type_name("KEY=VALUE");
+  AddMetadataOptions(command, &options->metadata, "--labels");
   AddImportOptions(command, &options->convert.import);
   command->add_flag("--no-optimize", options->no_optimize,
                     "keep the source's operators one by one");

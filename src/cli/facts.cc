@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/cli/format.h"
+#include "src/model/coding.h"
 #include "src/model/model.h"
 
 namespace octet::cli {
@@ -10,6 +11,12 @@ namespace {
 
 std::string OneLine(const fb::Operator& op) {
   return std::string(fb::EnumNameOpKind(op.kind())) + " " + Text(op.name());
+}
+
+void CountCoded(const Coded& constant, Facts* facts) {
+  if (!constant.coded()) return;
+  facts->coded_bytes += constant.size;
+  facts->stored_bytes += constant.stored;
 }
 
 // "112x112x32" of [1, 112, 112, 32].
@@ -92,8 +99,12 @@ Facts Gather(const ModelFile& file, size_t threads) {
     }
   }
   for (uint32_t i = 0; i < Count(facts.model->buffers()); ++i) {
-    const fb::Buffer* buffer = facts.model->buffers()->Get(i);
-    if (buffer) facts.weight_bytes += Count(buffer->data());
+    const Coded constant = CodedOf(*facts.model->buffers()->Get(i));
+    facts.weight_bytes += constant.size;
+    CountCoded(constant, &facts);
+  }
+  for (uint32_t i = 0; i < Count(facts.model->packs()); ++i) {
+    CountCoded(CodedOf(*facts.model->packs()->Get(i)), &facts);
   }
   facts.plan = ViewPlan(*facts.model, facts.steps, threads);
   return facts;

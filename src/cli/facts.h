@@ -27,6 +27,8 @@ struct Facts {
   std::vector<OperatorFacts> inputs;  // with steps where the caller hands rows over
   Memory memory;
   uint64_t macs = 0, weight_bytes = 0, pack_bytes = 0, mapped_pack_bytes = 0;
+  // Constants and packs that the file stores in fewer bytes: all of theirs, and those in the file.
+  uint64_t coded_bytes = 0, stored_bytes = 0;
   std::map<std::string, size_t> op_counts;
   PlanView plan;
 };

@@ -56,6 +56,8 @@ void PrintJson(const ModelFile& file, const Facts& facts) {
   json["weight_bytes"] = facts.weight_bytes;
   json["pack_bytes"] = facts.pack_bytes;
   json["mapped_pack_bytes"] = facts.mapped_pack_bytes;
+  json["coded_bytes"] = facts.coded_bytes;
+  json["coded_stored_bytes"] = facts.stored_bytes;
   json["arena_bytes"] = facts.memory.arena_bytes;
   json["activation_bytes"] = facts.memory.activation_bytes;
   json["state_bytes"] = facts.model->state_bytes();
@@ -141,6 +143,11 @@ void PrintSummary(const ModelFile& file, const Facts& facts) {
               BytesText(facts.weight_bytes).c_str(),
               static_cast<unsigned long long>(facts.pack_bytes),
               static_cast<unsigned long long>(facts.mapped_pack_bytes));
+  if (facts.coded_bytes > 0) {
+    std::printf("compressed %s of weights and packs in %llu bytes of the file\n",
+                BytesText(facts.coded_bytes).c_str(),
+                static_cast<unsigned long long>(facts.stored_bytes));
+  }
   std::printf("RAM        %s in all:\n", BytesText(memory.total_bytes).c_str());
   std::printf("  arena    %s: activations %zu, kernel scratch %zu\n",
               BytesText(memory.arena_bytes).c_str(), memory.activation_bytes,

@@ -85,6 +85,44 @@ void AddLoadOptions(CLI::App* command, LoadOptions* options) {
   AddImportOptions(command, &options->import);
 }
 
+void AddMetadataOptions(CLI::App* command, MetadataOptions* options, const char* labels) {
+  command->add_option(labels, options->labels, "class names for the file, one a line")
+      ->type_name("FILE");
+  command->add_option("--metadata", options->entries, "free text for the file")
+      ->type_name("KEY=VALUE");
+}
+
+void TakeMetadata(const MetadataOptions& options, compiler::ConvertOptions* convert) {
+  if (!options.labels.empty()) {
+    const ByteVector file = ReadFile(options.labels);
+    std::string text(file.begin(), file.end());
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+    convert->metadata.emplace_back("labels", std::move(text));
+  }
+  for (const std::string& entry : options.entries) {
+    const size_t at = entry.find('=');
+    if (at == std::string::npos || at == 0) {
+      Die(kExitUsage, "--metadata: \"%s\" is not KEY=VALUE", entry.c_str());
+    }
+    convert->metadata.emplace_back(entry.substr(0, at), entry.substr(at + 1));
+  }
+}
+
+void AddCompressOption(CLI::App* command, compiler::Compress* compress) {
+  command
+      ->add_option_function<std::string>(
+          "--compress-weights",
+          [compress](const std::string& value) {
+            *compress = value == "auto"  ? compiler::Compress::kAuto
+                        : value == "off" ? compiler::Compress::kOff
+                                         : compiler::Compress::kOn;
+          },
+          "store weights that are mostly 0 in fewer bytes, decoded into RAM at load: auto (if that "
+          "saves a fifth of them, and no option asks for the least RAM), off, on (default auto)")
+      ->check(CLI::IsMember({"auto", "off", "on"}))
+      ->type_name("auto|off|on");
+}
+
 void AddImportOptions(CLI::App* command, compiler::ImportOptions* options) {
   command
       ->add_option_function<std::vector<std::string>>(

@@ -34,6 +34,19 @@ void AddLoadOptions(CLI::App* command, LoadOptions* options);
 // --shape, --input-layout and --output-layout, of ONNX models.
 void AddImportOptions(CLI::App* command, compiler::ImportOptions* options);
 
+// Text for a file that is written.
+struct MetadataOptions {
+  std::string labels;
+  std::vector<std::string> entries;
+};
+
+// --metadata, and the file of class names under a name of the sub-command's choice.
+void AddMetadataOptions(CLI::App* command, MetadataOptions* options, const char* labels);
+void TakeMetadata(const MetadataOptions& options, compiler::ConvertOptions* convert);
+
+// --compress-weights.
+void AddCompressOption(CLI::App* command, compiler::Compress* compress);
+
 // The instruction set of the model's best kernel, as OCTET_ISA names it.
 std::string IsaOf(const Model& model);
 

@@ -30,6 +30,7 @@ struct Options {
   std::string input, output, report, range = "mse", fallback = "none", io = "int8", ram_limit;
   std::string goal = "speed", drop;
   DatasetOptions data;
+  MetadataOptions metadata;
   compiler::QuantizeOptions quantize;
   bool no_bias_correction = false, verbose = false, json = false;
 };
@@ -86,6 +87,7 @@ int Quantize(Options& options) {
   if (!options.ram_limit.empty()) {
     quantize.convert.ram_limit = ParseBytes(options.ram_limit, "--ram-limit");
   }
+  TakeMetadata(options.metadata, &quantize.convert);
   if (!options.drop.empty()) quantize.max_accuracy_drop = ParseShare(options.drop);
   quantize.histograms = !options.report.empty();
   ProgressBar bar;
@@ -179,6 +181,8 @@ void AddQuantize(CLI::App* app, Action* action) {
       ->check(CLI::IsMember({"speed", "ram"}))
       ->capture_default_str();
   command->add_option("--ram-limit", options->ram_limit, "as for convert")->type_name("BYTES");
+  AddMetadataOptions(command, &options->metadata, "--class-names");
+  AddCompressOption(command, &options->quantize.convert.compress);
   command->add_option("--target", options->quantize.convert.target, "as for convert");
   command->add_option("--threads", options->quantize.threads, "threads of the float model's runs")
       ->check(CLI::Range(1, 256))

@@ -82,6 +82,23 @@ octet_status octet_convert_options_set_ram_limit(octet_convert_options* options,
   return OCTET_OK;
 }
 
+octet_status octet_convert_options_set_compress(octet_convert_options* options, int compress) {
+  using octet::compiler::Compress;
+  OCTET_NOT_NULL(options);
+  switch (compress) {
+    case OCTET_COMPRESS_AUTO:
+      options->value.compress = Compress::kAuto;
+      return OCTET_OK;
+    case OCTET_COMPRESS_OFF:
+      options->value.compress = Compress::kOff;
+      return OCTET_OK;
+    case OCTET_COMPRESS_ON:
+      options->value.compress = Compress::kOn;
+      return OCTET_OK;
+  }
+  return Fail(OCTET_INVALID_ARGUMENT, "%d is no way to compress", compress);
+}
+
 octet_status octet_convert_options_set_row_fed_input(octet_convert_options* options, int enabled) {
   OCTET_NOT_NULL(options);
   options->value.row_fed_input = enabled != 0;

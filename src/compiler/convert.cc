@@ -11,6 +11,7 @@
 #include "src/compiler/writer.h"
 #include "src/memory/plan.h"
 #include "src/memory/stream.h"
+#include "src/model/coding.h"
 #include "src/model/model.h"
 #include "src/passes/passes.h"
 
@@ -74,12 +75,26 @@ std::string PeakOperator(const Graph& graph, const Plan& plan) {
   return std::string(OpName(op.kind)) + " \"" + op.name + "\"";
 }
 
+// Of a file that loads.
+void CountConstants(const fb::Model& file, ConvertReport* report) {
+  report->constant_bytes = report->stored_bytes = 0;
+  const auto count = [&](const auto* list) {
+    for (uint32_t i = 0; list != nullptr && i < list->size(); ++i) {
+      const Coded constant = CodedOf(*list->Get(i));
+      report->constant_bytes += constant.size;
+      report->stored_bytes += constant.stored;
+    }
+  };
+  count(file.buffers());
+  count(file.packs());
+}
+
 Status PassThrough(const uint8_t* data, size_t size, const ConvertOptions& options,
                    std::vector<uint8_t>* file, ConvertReport* report) {
-  if (!options.target.empty() || !options.metadata.empty()) {
+  if (!options.target.empty() || !options.metadata.empty() || options.compress == Compress::kOn) {
     return Fail(OCTET_UNSUPPORTED,
                 "an .octet file is passed through as it is; convert its source to set a target or "
-                "metadata");
+                "metadata, or to compress its weights");
   }
   file->assign(data, data + size);
   octet_memory memory = {};
@@ -87,6 +102,7 @@ Status PassThrough(const uint8_t* data, size_t size, const ConvertOptions& optio
   report->arena_bytes = memory.activation_bytes;
   report->total_bytes = memory.total_bytes;
   report->file_bytes = size;
+  CountConstants(*fb::GetModel(data), report);
   report->log.push_back("already an .octet file: passed through");
   if (options.ram_limit != 0 && report->total_bytes > options.ram_limit) {
     return Fail(OCTET_RAM_LIMIT, "a session needs %llu bytes, more than the limit of %llu",
@@ -100,7 +116,10 @@ Status PassThrough(const uint8_t* data, size_t size, const ConvertOptions& optio
 class Writer {
  public:
   Writer(const ConvertOptions& options, Graph* graph, ConvertReport* report)
-      : options_(options), graph_(*graph), report_(report) {}
+      : options_(options), graph_(*graph), report_(report) {
+    const bool least_ram = options.goal == Goal::kRam || options.ram_limit != 0;
+    if (options.compress != Compress::kAuto || !least_ram) compress_ = options.compress;
+  }
 
   // What a session takes with the file that Run made, or at least with any that it could make.
   uint64_t total_bytes() const { return total_bytes_; }
@@ -129,7 +148,7 @@ class Writer {
  private:
   Status Write() {
     OCTET_RETURN_IF_ERROR(CheckPlan(graph_, plan_));
-    OCTET_RETURN_IF_ERROR(WriteModel(graph_, plan_, packs_, &file_));
+    OCTET_RETURN_IF_ERROR(WriteModel(graph_, plan_, packs_, &file_, compress_));
     if (Status status = Measure(file_, elsewhere_ ? &isa_ : nullptr, &memory_);
         status != OCTET_OK) {
       PrefixError("the converted model does not load: ");
@@ -222,11 +241,18 @@ class Writer {
                              Count(static_cast<int>(packs_.size()), "operator", "operators") +
                              " for " + options_.target + ": " + std::to_string(bytes) + " bytes");
     }
+    CountConstants(*fb::GetModel(file_.data()), report_);
+    if (report_->stored_bytes < report_->constant_bytes) {
+      report_->log.push_back("stored " + std::to_string(report_->constant_bytes) +
+                             " bytes of weights in " + std::to_string(report_->stored_bytes) +
+                             ", of which what runs read is decoded into RAM");
+    }
   }
 
   const ConvertOptions& options_;
   Graph& graph_;
   ConvertReport* report_;
+  Compress compress_ = Compress::kOff;
   IsaSet isa_;
   bool elsewhere_ = false;  // isa_ is another machine's
   std::vector<PackedOp> packs_;

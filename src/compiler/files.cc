@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 
 #if defined(__unix__) || defined(__APPLE__)
@@ -38,6 +39,11 @@ Status ReadFile(const std::string& path, std::vector<uint8_t>* bytes) {
 }
 
 Status WriteFileAtomically(const std::string& path, const std::vector<uint8_t>& bytes) {
+  // A device or a pipe would be replaced by a file.
+  std::error_code unknown;
+  if (std::filesystem::exists(path, unknown) && !std::filesystem::is_regular_file(path, unknown)) {
+    return Fail(OCTET_IO_ERROR, "cannot write %s: it exists and is no regular file", path.c_str());
+  }
   // A name of our own beside the target: on the same file system, and nobody else's.
   std::string part;
   File file;

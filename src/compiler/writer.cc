@@ -3,12 +3,14 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "src/compiler/encode.h"
 #include "src/model/checksum.h"
 
 namespace octet {
 namespace {
 
-constexpr uint32_t kFormatVersion = 1;
+constexpr uint32_t kFormatVersion = 2;
+constexpr uint32_t kCodingVersion = 2;  // the first that reads coded constants
 constexpr size_t kAlignment = 64;
 // FlatBuffers address with 31 bits; what is not constants stays far below the difference.
 constexpr uint64_t kMaxConstantBytes = (uint64_t{1} << 31) - (uint64_t{64} << 20);
@@ -20,6 +22,43 @@ using flatbuffers::Vector;
 Offset<Vector<uint8_t>> AlignedBytes(FlatBufferBuilder* b, const std::vector<uint8_t>& data) {
   b->ForceVectorAlignment(data.size(), 1, kAlignment);
   return b->CreateVector(data.data(), data.size());
+}
+
+// What is stored of constants and packs. Those that stay as they are have no `data`.
+class Storage {
+ public:
+  void Add(const std::vector<uint8_t>& bytes, bool may_code) {
+    coded_.emplace_back();
+    all_ += bytes.size();
+    if (may_code && EncodeSparse(bytes, &coded_.back()))
+      saved_ += bytes.size() - coded_.back().data.size();
+  }
+  // Does it pay to code anything?
+  bool pays() const {
+    return saved_ >= kMinSavedBytes &&
+           static_cast<double>(saved_) >= kMinSaving * static_cast<double>(all_);
+  }
+  bool any() const { return saved_ > 0; }
+  void Drop() {
+    for (Sparse& sparse : coded_) sparse = Sparse();
+    saved_ = 0;
+  }
+  // In the order of Add.
+  const Sparse& operator[](size_t i) const { return coded_[i]; }
+
+ private:
+  std::vector<Sparse> coded_;
+  uint64_t all_ = 0, saved_ = 0;
+};
+
+// Sets the fields of a Buffer or a PackedData.
+template <class Builder>
+void AddData(const Sparse& sparse, size_t size, Offset<Vector<uint8_t>> data, Builder* builder) {
+  builder->add_data(data);
+  if (sparse.data.empty()) return;
+  builder->add_size(size);
+  builder->add_coding(fb::Coding::SPARSE);
+  builder->add_fill(sparse.fill);
 }
 
 // Stores each different content once.
@@ -46,12 +85,23 @@ class ConstantPool {
 }  // namespace
 
 Status WriteModel(const Graph& graph, const Plan& plan, const std::vector<PackedOp>& packs,
-                  std::vector<uint8_t>* file) {
+                  std::vector<uint8_t>* file, compiler::Compress compress) {
   ConstantPool pool;
   std::vector<uint32_t> buffer_of(graph.tensors.size(), 0);
   for (size_t i = 0; i < graph.tensors.size(); ++i) {
     if (graph.tensors[i].is_constant()) buffer_of[i] = pool.Add(graph.tensors[i].data);
   }
+  // Outputs are read from the file.
+  std::vector<bool> may_code(pool.contents().size(), compress != compiler::Compress::kOff);
+  for (const int32_t t : graph.outputs) {
+    const size_t output = static_cast<size_t>(t);
+    if (graph.tensors[output].is_constant()) may_code[buffer_of[output]] = false;
+  }
+  Storage storage;
+  for (size_t i = 0; i < may_code.size(); ++i) storage.Add(*pool.contents()[i], may_code[i]);
+  for (const PackedOp& pack : packs) storage.Add(pack.data, compress != compiler::Compress::kOff);
+  if (compress == compiler::Compress::kAuto && !storage.pays()) storage.Drop();
+
   uint64_t total = 0;
   for (const auto* content : pool.contents()) total += content->size() + 2 * kAlignment;
   for (const PackedOp& pack : packs) total += pack.data.size() + 2 * kAlignment;
@@ -62,15 +112,24 @@ Status WriteModel(const Graph& graph, const Plan& plan, const std::vector<Packed
 
   FlatBufferBuilder b(static_cast<size_t>(total) + 65536);
   std::vector<Offset<fb::Buffer>> buffers;
-  for (const auto* content : pool.contents()) {
-    const auto data = AlignedBytes(&b, *content);
-    buffers.push_back(fb::CreateBuffer(b, data));
+  for (size_t i = 0; i < pool.contents().size(); ++i) {
+    const std::vector<uint8_t>& content = *pool.contents()[i];
+    const Sparse& sparse = storage[i];
+    const auto data = AlignedBytes(&b, sparse.data.empty() ? content : sparse.data);
+    fb::BufferBuilder builder(b);
+    AddData(sparse, content.size(), data, &builder);
+    buffers.push_back(builder.Finish());
   }
   std::vector<Offset<fb::PackedData>> pack_offsets;
-  for (const PackedOp& pack : packs) {
-    const auto data = AlignedBytes(&b, pack.data);
-    const auto layout = b.CreateString(pack.layout);
-    pack_offsets.push_back(fb::CreatePackedData(b, pack.op, layout, data));
+  for (size_t i = 0; i < packs.size(); ++i) {
+    const Sparse& sparse = storage[pool.contents().size() + i];
+    const auto data = AlignedBytes(&b, sparse.data.empty() ? packs[i].data : sparse.data);
+    const auto layout = b.CreateString(packs[i].layout);
+    fb::PackedDataBuilder builder(b);
+    AddData(sparse, packs[i].data.size(), data, &builder);
+    builder.add_layout(layout);
+    builder.add_op(packs[i].op);
+    pack_offsets.push_back(builder.Finish());
   }
 
   std::vector<Offset<fb::Tensor>> tensors;
@@ -134,7 +193,7 @@ Status WriteModel(const Graph& graph, const Plan& plan, const std::vector<Packed
   const auto metadata_vector = b.CreateVector(metadata);
   fb::ModelBuilder model(b);
   model.add_version(kFormatVersion);
-  model.add_min_reader(1);
+  model.add_min_reader(storage.any() ? kCodingVersion : 1);
   model.add_producer(producer);
   model.add_tensors(tensors_vector);
   model.add_operators(ops_vector);

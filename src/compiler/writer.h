@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "octet/compiler.h"
 #include "src/base/status.h"
 #include "src/graph/graph.h"
 #include "src/memory/plan.h"
@@ -21,6 +22,7 @@ struct PackedOp {
 // The FlatBuffer, padded with zeros to a multiple of 64 bytes, and the 16-byte trailer: the magic
 // "OCTSUM1\0" and the little-endian checksum of everything before the trailer.
 Status WriteModel(const Graph& graph, const Plan& plan, const std::vector<PackedOp>& packs,
-                  std::vector<uint8_t>* file);
+                  std::vector<uint8_t>* file,
+                  compiler::Compress compress = compiler::Compress::kOff);
 
 }  // namespace octet

@@ -15,15 +15,16 @@ class Slot {
     kFile = 0,
     kArena = 1,
     kState = 2,
-    kAbsent = 3
-  };  // what offset counts from
+    kAbsent = 3,
+    kModel = 4  // the model's block
+  };            // what offset counts from
   static constexpr uint64_t kMaxOffset = (uint64_t{1} << 38) - 1;
-  static constexpr int32_t kMaxRingRows = (1 << 24) - 1;
+  static constexpr int32_t kMaxRingRows = (1 << 23) - 1;
 
   Slot(Base base, int32_t ring_rows, uint64_t offset)
-      : bits_(offset << 26 | static_cast<uint64_t>(ring_rows) << 2 | base) {}
-  Base base() const { return static_cast<Base>(bits_ & 3); }
-  int32_t ring_rows() const { return static_cast<int32_t>(bits_ >> 2 & kMaxRingRows); }
+      : bits_(offset << 26 | static_cast<uint64_t>(ring_rows) << 3 | base) {}
+  Base base() const { return static_cast<Base>(bits_ & 7); }
+  int32_t ring_rows() const { return static_cast<int32_t>(bits_ >> 3 & kMaxRingRows); }
   size_t offset() const { return static_cast<size_t>(bits_ >> 26); }
 
  private:
@@ -107,8 +108,8 @@ Status LoadModel(const uint8_t* data, size_t size, bool mapped, const octet_allo
 // while it runs.
 size_t ArenaBytes(const octet_model& model, size_t threads);
 
-// Finds the file's pack for an operator and a layout; null if there is none that can be used.
-const uint8_t* FindPack(const fb::Model& file, const uint8_t* data, int32_t op, const char* layout,
-                        size_t bytes);
+// Finds the file's pack for an operator and a layout, to be used in place or decoded; null if there
+// is none that can be used.
+const fb::PackedData* FindPack(const fb::Model& file, int32_t op, const char* layout, size_t bytes);
 
 }  // namespace octet

@@ -3,6 +3,7 @@
 #include <initializer_list>
 #include <limits>
 
+#include "src/model/coding.h"
 #include "src/model/model.h"
 
 namespace octet {
@@ -78,11 +79,11 @@ Status CheckTensor(const fb::Model& file, const fb::Tensor& t) {
     case fb::Place::CONSTANT: {
       OCTET_REQUIRE(file.buffers() != nullptr && t.buffer() < file.buffers()->size(),
                     "its buffer %u does not exist", t.buffer());
-      const auto* data = file.buffers()->Get(t.buffer())->data();
-      OCTET_REQUIRE(data != nullptr && data->size() == bytes, "its buffer has %zu bytes, not %zu",
-                    data != nullptr ? static_cast<size_t>(data->size()) : size_t{0},
-                    static_cast<size_t>(bytes));
-      OCTET_REQUIRE(reinterpret_cast<uintptr_t>(data->data()) % 16 == 0,
+      const Coded constant = CodedOf(*file.buffers()->Get(t.buffer()));
+      OCTET_REQUIRE(
+          constant.data != nullptr && constant.size == bytes, "its buffer has %llu bytes, not %llu",
+          static_cast<unsigned long long>(constant.size), static_cast<unsigned long long>(bytes));
+      OCTET_REQUIRE(constant.coded() || reinterpret_cast<uintptr_t>(constant.data) % 16 == 0,
                     "its buffer is not aligned");
       return OCTET_OK;
     }
@@ -162,8 +163,9 @@ Status VerifyCounts(const fb::Model& file) {
   const uint32_t tensor_count = file.tensors()->size(), op_count = file.operators()->size();
   OCTET_REQUIRE(tensor_count <= kMaxCount && op_count <= kMaxCount &&
                     file.steps()->size() <= 64 * kMaxCount && file.inputs()->size() <= kMaxCount &&
-                    file.outputs()->size() <= kMaxCount,
-                "the model has too many tensors, operators or steps");
+                    file.outputs()->size() <= kMaxCount &&
+                    (file.buffers() == nullptr || file.buffers()->size() <= kMaxCount),
+                "the model has too many tensors, operators, steps or buffers");
   // A small file may list the same part any number of times, so that its size bounds no work.
   OCTET_REQUIRE(file.packs() == nullptr || uint64_t{file.packs()->size()} * op_count <= kMaxWork,
                 "the model has too many packs");
@@ -216,6 +218,9 @@ Status VerifyModel(const fb::Model& file, const octet_allocator& allocator, Tens
     const fb::Tensor& tensor = *file.tensors()->Get(static_cast<uint32_t>(t));
     OCTET_REQUIRE(tensor.place() != fb::Place::STATE && tensor.ring_rows() == 0,
                   "model output \"%s\" is not a whole tensor", NameOf(tensor));
+    OCTET_REQUIRE(tensor.place() != fb::Place::CONSTANT ||
+                      !CodedOf(*file.buffers()->Get(tensor.buffer())).coded(),
+                  "model output \"%s\" is a constant that is not stored plainly", NameOf(tensor));
   }
   OCTET_RETURN_IF_ERROR(CheckStates(file));
   for (uint32_t i = 0; i < op_count; ++i) {

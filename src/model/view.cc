@@ -1,4 +1,5 @@
 // Temporary descriptions of a file's tensors and operators.
+#include "src/model/coding.h"
 #include "src/model/model.h"
 
 namespace octet {
@@ -17,7 +18,9 @@ TensorView ViewTensor(const fb::Model& file, const fb::Tensor& t) {
   view.zero_point = t.zero_point();
   view.axis = t.axis();
   if (t.place() == fb::Place::CONSTANT) {
-    view.data = file.buffers()->Get(t.buffer())->data()->data();
+    const Coded constant = CodedOf(*file.buffers()->Get(t.buffer()));
+    view.coded = constant.coded();
+    if (!view.coded) view.data = constant.data;
   }
   view.is_state = t.place() == fb::Place::STATE;
   return view;

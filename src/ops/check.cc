@@ -105,7 +105,7 @@ Status CheckSameShape(const TensorView& a, const TensorView& b, const char* role
 }
 
 Status CheckConstant(const TensorView& t, const char* role) {
-  if (t.data == nullptr) {
+  if (t.data == nullptr && !t.coded) {
     return Fail(OCTET_UNSUPPORTED, "%s \"%s\" must be a constant", role, t.name);
   }
   return OCTET_OK;

@@ -127,6 +127,7 @@ void Bind(const OpView& op, IsaSet isa, Binding* b) {
   b->params_bytes = HasSum(op) ? sizeof(SumParams) : sizeof(Params);
   b->pack_layout = kernel.pack_layout;
   b->pack_bytes = kernel.pack_bytes(shape);
+  b->packed_inputs = PackedInputs(kernel.isa);
   b->scratch_bytes = kernel.scratch_bytes(shape);
   if (HasSum(op)) b->scratch_bytes = ConvSumScratch(shape, b->scratch_bytes);
 }

@@ -35,6 +35,13 @@ Status CheckWindow(const TensorView& in, const TensorView& out, const fb::Conv2D
 bool WindowRows(const TensorView& in, const TensorView& out, int32_t kernel_h, int32_t stride_h,
                 int32_t dilation_h, int32_t pad_top, RowRange rows, RowRange* needed);
 
+// Binding::packed_inputs of convolutions: packs have the biases, and the weights as well unless the
+// kernel is the reference, which reads them where they lie.
+constexpr uint32_t kPackedWeights = 1u << 1, kPackedBias = 1u << 2;
+constexpr uint32_t PackedInputs(Isa isa) {
+  return isa == Isa::kScalar ? kPackedBias : kPackedWeights | kPackedBias;
+}
+
 // Below kMinMacsToSplit multiply-accumulates a step runs on one thread: handing a chunk to another
 // costs some hundred nanoseconds. Chunks are larger than kMinMacsOfChunk where there are enough for
 // all threads: each reads the weights anew.

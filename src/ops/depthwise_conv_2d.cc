@@ -143,6 +143,7 @@ void Bind(const OpView& op, IsaSet isa, Binding* b) {
   b->params_bytes = sizeof(Params);
   b->pack_layout = kernel.pack_layout;
   b->pack_bytes = kernel.pack_bytes(shape);
+  b->packed_inputs = PackedInputs(kernel.isa);
   b->scratch_bytes = kernel.scratch_bytes(shape);
 }
 

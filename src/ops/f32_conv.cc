@@ -145,6 +145,7 @@ void BindF32Conv(const F32ConvShape& shape, Binding* b) {
   b->params_bytes = sizeof(Params);
   b->pack_layout = "f32_conv/ref/1";
   b->pack_bytes = F32ConvPackBytes(shape);
+  b->packed_inputs = kPackedWeights | kPackedBias;
 }
 
 void BindF32FullyConnected(const F32ConvShape& shape, Binding* b) {
@@ -164,6 +165,7 @@ void BindF32Deconv(const F32ConvShape& shape, Binding* b) {
   b->params_bytes = sizeof(Params);
   b->pack_layout = "f32_conv/ref/1";
   b->pack_bytes = F32ConvPackBytes(shape);
+  b->packed_inputs = kPackedWeights | kPackedBias;
 }
 
 void InitF32Conv(const OpView& op, const F32ConvShape& shape, void* params) {

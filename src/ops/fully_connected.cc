@@ -110,6 +110,7 @@ void Bind(const OpView& op, IsaSet isa, Binding* b) {
     b->params_bytes = sizeof(Params);
     b->pack_layout = kernel.pack_layout;
     b->pack_bytes = kernel.pack_bytes(shape);
+    b->packed_inputs = PackedInputs(kernel.isa);
     b->scratch_bytes = kernel.scratch_bytes(shape);
   }
   b->macs = static_cast<uint64_t>(op.in(0).elements()) * static_cast<uint64_t>(op.in(1).dims[0]);

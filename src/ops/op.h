@@ -39,7 +39,8 @@ struct TensorView {
   int32_t zero_point = 0;
   int32_t axis = 0;
   const void* data = nullptr;  // a constant's bytes, at least 4-byte aligned
-  bool is_state = false;       // kept between runs
+  bool coded = false;     // a constant that the file stores smaller: `data` is null before init
+  bool is_state = false;  // kept between runs
 
   int64_t elements() const {
     int64_t n = 1;
@@ -131,7 +132,9 @@ struct Binding {
   size_t pack_bytes = 0;      // derived constants: data only (no sizes, offsets or pointers), so
                               // that a file may carry them; any content must be safe to compute on
   const char* pack_layout = nullptr;  // names the pack's layout, e.g. "qs8_conv/avx512vnni/1"
-  size_t scratch_bytes = 0;           // for each thread
+  // Bit i: input i, a constant, is read by `pack` alone, not by `init` or `run`.
+  uint32_t packed_inputs = 0;
+  size_t scratch_bytes = 0;  // for each thread
   uint64_t macs = 0;
 };
 
@@ -144,7 +147,8 @@ struct OpDef {
   // Chooses the best kernel among `isa` and states what it needs. Cannot fail after check.
   void (*bind)(const OpView& op, IsaSet isa, Binding* binding);
 
-  // Fills params (zeroed, 16-byte aligned). May keep pointers to constants' data, not to views.
+  // Fills params (zeroed, 16-byte aligned). May keep pointers to constants' data, not to views;
+  // that of packed_inputs may be null.
   void (*init)(const OpView& op, const Binding& binding, void* params);
 
   // Fills a pack (zeroed, 64-byte aligned). Null where no binding has a pack.

@@ -32,6 +32,7 @@ void BindQS16(const QS16ConvShape& shape, IsaSet isa, Binding* b) {
   b->params_bytes = sizeof(QS16Params);
   b->pack_layout = kernel.pack_layout;
   b->pack_bytes = kernel.pack_bytes(shape);
+  b->packed_inputs = kPackedBias;  // weights are read where they lie
 }
 
 void InitQS16(const QS16ConvShape& shape, const Binding& b, void* params) {

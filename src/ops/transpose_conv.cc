@@ -84,6 +84,7 @@ void Bind(const OpView& op, IsaSet isa, Binding* b) {
   b->params_bytes = sizeof(Params);
   b->pack_layout = "deconv/ref/1";
   b->pack_bytes = static_cast<size_t>(w.dims[0]) * sizeof(DeconvChannel);
+  b->packed_inputs = kPackedBias;  // weights are read where they lie
 }
 
 void Init(const OpView& op, const Binding& binding, void* params) {

@@ -59,9 +59,10 @@ uint64_t Now() {
 
 // Where slots' offsets count from. Constants are not written to: operators know their inputs.
 struct Bases {
-  uint8_t* base[4];
+  uint8_t* base[5];
   explicit Bases(const octet_session& s)
-      : base{const_cast<uint8_t*>(s.model->data), s.arena, s.state, nullptr} {}
+      : base{const_cast<uint8_t*>(s.model->data), s.arena, s.state, nullptr,
+             reinterpret_cast<uint8_t*>(const_cast<octet_model*>(s.model))} {}
   Buffer operator()(Slot slot) const {
     if (slot.base() == Slot::kAbsent) return {nullptr, 0};
     return {base[slot.base()] + slot.offset(), slot.ring_rows()};

@@ -375,16 +375,23 @@ XnnOp* Open(const OpView& op, MakeFn make) {
 
 }  // namespace
 
+bool XnnHas(const OpView& op) { return MakeOf(op.kind) != nullptr && Float(op); }
+
 XnnOp* OpenXnn(const OpView& op, const octet_allocator& allocator, size_t* bytes) {
-  const MakeFn make = MakeOf(op.kind);
-  if (make == nullptr || !Float(op)) return nullptr;
+  if (!XnnHas(op)) return nullptr;
   if (xnn_initialize(&kAllocator) != xnn_status_success) return nullptr;
   opening.allocator = &allocator;
   opening.bytes = 0;
-  XnnOp* x = Open(op, make);
+  XnnOp* x = Open(op, MakeOf(op.kind));
   *bytes += opening.bytes;
   opening.allocator = nullptr;
   return x;
+}
+
+uint32_t XnnPackedInputs(OpKind kind) {
+  const MakeFn make = MakeOf(kind);
+  const bool product = make == MakeConv || make == MakeFullyConnected || make == MakeDeconv;
+  return product ? 1u << 1 | 1u << 2 : 0;  // weights and bias
 }
 
 void CloseXnn(XnnOp* x) {
@@ -415,7 +422,9 @@ Status RunXnn(const RunContext& c) {
 
 namespace octet {
 
+bool XnnHas(const OpView&) { return false; }
 XnnOp* OpenXnn(const OpView&, const octet_allocator&, size_t*) { return nullptr; }
+uint32_t XnnPackedInputs(OpKind) { return 0; }
 void CloseXnn(XnnOp*) {}
 const char* XnnKernelName(const XnnOp&) { return ""; }
 Status RunXnn(const RunContext&) { return OCTET_OK; }

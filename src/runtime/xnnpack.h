@@ -15,9 +15,13 @@ struct XnnOp;
 // XNNPACK reads up to this much behind its inputs (and ignores it): arenas get as much more.
 constexpr size_t kXnnSlackBytes = 16;
 
+// Whether it is worth a try. OpenXnn wants the constants' data, this does not.
+bool XnnHas(const OpView& op);
 // Null where XNNPACK has nothing for the operator, or not the memory; always in a build without it.
 // `bytes` grows by what was taken from the allocator.
 XnnOp* OpenXnn(const OpView& op, const octet_allocator& allocator, size_t* bytes);
+// Binding::packed_inputs of such an operator.
+uint32_t XnnPackedInputs(OpKind kind);
 void CloseXnn(XnnOp* op);
 const char* XnnKernelName(const XnnOp& op);
 // Params are a pointer to the XnnOp; whole tensors, on the caller's thread: XNNPACK splits work

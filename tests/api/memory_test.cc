@@ -10,6 +10,7 @@ namespace {
 struct Case {
   const char* name;
   Graph (*graph)();
+  compiler::Compress compress = compiler::Compress::kOff;
 };
 
 // An operator with more operands than a session keeps on the stack.
@@ -38,16 +39,17 @@ Graph ManyOperands() {
 
 class Memory : public testing::TestWithParam<Case> {
  protected:
-  Bytes file_ = WriteGraph(GetParam().graph());
+  Bytes file_ = WriteGraph(GetParam().graph(), true, GetParam().compress);
 };
 
-INSTANTIATE_TEST_SUITE_P(Models, Memory,
-                         testing::Values(Case{"Sample", [] { return SampleGraph(8); }},
-                                         Case{"Large", [] { return SampleGraph(64); }},
-                                         Case{"Shuffle", ShuffleGraph},
-                                         Case{"ManyOperands", ManyOperands},
-                                         Case{"Stateful", StatefulGraph}),
-                         [](const auto& param) { return param.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Models, Memory,
+    testing::Values(Case{"Sample", [] { return SampleGraph(8); }},
+                    Case{"Large", [] { return SampleGraph(64); }}, Case{"Shuffle", ShuffleGraph},
+                    Case{"ManyOperands", ManyOperands},
+                    Case{"Pruned", [] { return Pruned(SampleGraph(8)); }, compiler::Compress::kOn},
+                    Case{"Stateful", StatefulGraph}),
+    [](const auto& param) { return param.param.name; });
 
 // What a text says of a number.
 bool Mentions(const char* text, size_t number) {

@@ -288,6 +288,38 @@ TEST_F(Cli, CompareFindsDifferences) {
   ExpectError(Octet({"compare", model, Path("nothing")}), 4, "out0.bin");
 }
 
+TEST_F(Cli, CompressedWeights) {
+  SKIP_WITHOUT_DATA();
+  // A table of 256 bytes, many of which are the same.
+  const std::string source = Data("zoo/relu_relu_n1_to_1_int8_002/model.tflite");
+  for (const char* compress : {"auto", "off", "on"}) {
+    ASSERT_EQ(Octet({"convert", source, "-o", Path(compress), "--compress-weights", compress}).code,
+              0);
+  }
+  EXPECT_EQ(Read(Path("auto")), Read(Path("off")));  // it saves too little
+  EXPECT_LE(fs::file_size(Path("on")), fs::file_size(Path("off")));  // to a multiple of 64
+  const Json plain = Json::parse(Octet({"inspect", Path("off"), "--json"}).out);
+  const Json coded = Json::parse(Octet({"inspect", Path("on"), "--json"}).out);
+  EXPECT_EQ(plain["coded_bytes"], 0);
+  EXPECT_EQ(coded["coded_bytes"], 256);
+  EXPECT_LT(coded["coded_stored_bytes"], 205);
+  EXPECT_EQ(coded["weight_bytes"], plain["weight_bytes"]);
+  EXPECT_GE(coded["model_bytes"], plain["model_bytes"].get<int>() + 256);
+  EXPECT_NE(Octet({"inspect", Path("on")}).out.find("compressed 256"), std::string::npos);
+  EXPECT_EQ(Octet({"compare", Path("on"), Path("off"), "--seeds", "3"}).code, 0);
+  EXPECT_EQ(Octet({"convert", source, "-o", Path("x"), "--compress-weights", "zip"}).code, 2);
+  ExpectError(Octet({"convert", Path("on"), "-o", Path("x"), "--compress-weights", "on"}), 3,
+              "passed through");
+}
+
+TEST_F(Cli, DevicesAreNotReplaced) {
+  SKIP_WITHOUT_DATA();
+  const std::string source = Data("zoo/relu_relu_n1_to_1_int8_002/model.tflite");
+  ASSERT_EQ(mkfifo(Path("pipe").c_str(), 0600), 0);
+  ExpectError(Octet({"convert", source, "-o", Path("pipe")}), 4, "no regular file");
+  EXPECT_TRUE(fs::is_fifo(Path("pipe")));
+}
+
 TEST_F(Cli, RamLimits) {
   SKIP_WITHOUT_DATA();
   const std::string folder = Data("models/vww_96_int8"), model = folder + "/model.tflite";

@@ -107,6 +107,48 @@ TEST_F(Quantize, SineFromAnArray) {
             1);
 }
 
+TEST_F(Quantize, TextGoesIntoTheFile) {
+  SKIP_WITHOUT_FLOAT();
+  Write(Path("names"), "up\ndown\n");
+  ASSERT_EQ(Octet({"quantize", Float("hello_world_float"), "--data", Sine(), "-o", Path("m.octet"),
+                   "--metadata", "licence=MIT", "--class-names", Path("names")})
+                .code,
+            0);
+  const Json metadata = Json::parse(Octet({"inspect", Path("m.octet"), "--json"}).out)["metadata"];
+  EXPECT_EQ(metadata["licence"], "MIT");
+  EXPECT_EQ(metadata["labels"], "up\ndown");
+  ExpectError(Octet({"quantize", Float("hello_world_float"), "--data", Sine(), "-o",
+                     Path("n.octet"), "--metadata", "x"}),
+              2, "KEY=VALUE");
+}
+
+// Tensors of streamed plans are never whole; layers are compared by another plan.
+TEST_F(Quantize, LayersOfStreamedPlans) {
+  SKIP_WITHOUT_FLOAT();
+  const std::string model = Float("pretrainedResnet");
+  std::vector<float> x(4 * 32 * 32 * 3);
+  std::mt19937 random(1);
+  for (float& value : x) value = static_cast<float>(random() % 256);
+  Write(Path("x.npy"), Npy("4, 32, 32, 3", x));
+  Json layers[2], sqnr[2];
+  for (int streamed = 0; streamed < 2; ++streamed) {
+    ASSERT_EQ(Octet({"quantize", model, "--data", Path("x.npy"), "-o", Path("m.octet"),
+                     "--optimize", streamed ? "ram" : "speed"})
+                  .code,
+              0);
+    EXPECT_EQ(Json::parse(Octet({"inspect", Path("m.octet"), "--json"}).out)["streamed"].empty(),
+              streamed == 0);
+    const Json v = Json::parse(Octet({"validate", model, Path("m.octet"), "--data", Path("x.npy"),
+                                      "--runs", "4", "--json"})
+                                   .out);
+    layers[streamed] = v["layers"];
+    sqnr[streamed] = v["sqnr_db"];
+  }
+  EXPECT_GE(layers[0].size(), 8u);
+  EXPECT_EQ(layers[0], layers[1]);
+  EXPECT_EQ(sqnr[0], sqnr[1]);
+}
+
 TEST_F(Quantize, WrongDataLeavesNoFile) {
   SKIP_WITHOUT_FLOAT();
   const std::string model = Float("hello_world_float");

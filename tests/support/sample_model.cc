@@ -4,7 +4,9 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <set>
 
+#include "src/compiler/encode.h"
 #include "src/compiler/writer.h"
 #include "src/memory/plan.h"
 #include "src/model/checksum.h"
@@ -190,13 +192,59 @@ Graph GatherGraph() {
   return g.graph;
 }
 
-Bytes WriteGraph(Graph graph, bool optimize) {
+Bytes WriteGraph(Graph graph, bool optimize, compiler::Compress compress) {
   Bytes file;
   Plan plan;
   EXPECT_EQ(CheckGraph(graph), OCTET_OK) << octet_last_error();
   EXPECT_EQ(PlanMemory(&graph, {optimize}, &plan), OCTET_OK) << octet_last_error();
-  EXPECT_EQ(WriteModel(graph, plan, {}, &file), OCTET_OK) << octet_last_error();
+  EXPECT_EQ(WriteModel(graph, plan, {}, &file, compress), OCTET_OK) << octet_last_error();
   return file;
+}
+
+Graph Pruned(Graph graph) {
+  for (GraphTensor& t : graph.tensors) {
+    if (!t.is_constant() || t.type != DType::INT8) continue;
+    auto data = std::make_shared<std::vector<uint8_t>>(*t.data);
+    for (size_t i = 0; i < data->size(); ++i) {
+      if (i % 4 != 1) (*data)[i] = 0;
+    }
+    t.data = data;
+  }
+  return graph;
+}
+
+Bytes CodeConstants(const Bytes& file) {
+  const std::unique_ptr<fb::ModelT> model(fb::GetModel(file.data())->UnPack());
+  if (model->steps.empty()) return file;  // nothing runs, and packing drops empty lists
+  std::set<uint32_t> of_outputs;
+  for (const int32_t output : model->outputs) {
+    const fb::TensorT& t = *model->tensors[static_cast<size_t>(output)];
+    if (t.place == fb::Place::CONSTANT) of_outputs.insert(t.buffer);
+  }
+  const auto code = [](auto& stored) {
+    Sparse sparse;
+    if (stored.coding != fb::Coding::PLAIN) return;
+    if (!EncodeSparse(stored.data, &sparse, -1)) return;
+    stored.size = stored.data.size();
+    stored.coding = fb::Coding::SPARSE;
+    stored.fill = sparse.fill;
+    stored.data = sparse.data;
+  };
+  for (uint32_t i = 0; i < model->buffers.size(); ++i) {
+    if (of_outputs.count(i) == 0) code(*model->buffers[i]);
+  }
+  for (auto& pack : model->packs) code(*pack);
+  model->min_reader = 2;
+  return PackModel(*model);
+}
+
+Bytes PackModel(const fb::ModelT& model) {
+  flatbuffers::FlatBufferBuilder b;
+  fb::FinishModelBuffer(b, fb::Model::Pack(b, &model));
+  Bytes bytes(b.GetBufferPointer(), b.GetBufferPointer() + b.GetSize());
+  bytes.resize((bytes.size() + 63) / 64 * 64 + kTrailerBytes);
+  FixChecksum(&bytes);
+  return bytes;
 }
 
 void FixChecksum(Bytes* file) {

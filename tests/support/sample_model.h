@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "octet/compiler.h"
 #include "src/graph/graph.h"
 #include "tests/support/run_model.h"
 
@@ -45,7 +46,17 @@ Graph StatefulGraph();
 Graph GatherGraph();
 
 // Plans and writes; fails the current test and returns nothing if that is impossible.
-Bytes WriteGraph(Graph graph, bool optimize = true);
+Bytes WriteGraph(Graph graph, bool optimize = true,
+                 compiler::Compress compress = compiler::Compress::kOff);
+
+// Three of four bytes of the int8 constants become 0.
+Graph Pruned(Graph graph);
+
+// A file of these parts, with a right checksum.
+Bytes PackModel(const fb::ModelT& model);
+
+// The file with every constant and pack coded, however little that saves.
+Bytes CodeConstants(const Bytes& file);
 
 // Sets the checksum of a file that was changed.
 void FixChecksum(Bytes* file);

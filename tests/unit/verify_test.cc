@@ -68,8 +68,12 @@ octet_status TryModel(const uint8_t* data, size_t size, const char* isa = "scala
 octet_status TryModel(const Bytes& file) { return TryModel(file.data(), file.size()); }
 
 std::vector<Bytes> SmallFiles() {
-  return {WriteGraph(SampleGraph(8)), WriteGraph(ShuffleGraph()), WriteGraph(ShuffleGraph(), false),
-          WriteGraph(StatefulGraph()), WriteGraph(GatherGraph())};
+  return {WriteGraph(SampleGraph(8)),
+          WriteGraph(ShuffleGraph()),
+          WriteGraph(ShuffleGraph(), false),
+          WriteGraph(StatefulGraph()),
+          WriteGraph(GatherGraph()),
+          WriteGraph(Pruned(SampleGraph(8)), true, compiler::Compress::kOn)};
 }
 
 TEST(VerifyBytes, Truncations) {
@@ -144,12 +148,7 @@ using Edit = std::function<void(fb::ModelT&)>;
 Bytes Edited(const Bytes& file, const Edit& edit) {
   std::unique_ptr<fb::ModelT> model(fb::GetModel(file.data())->UnPack());
   edit(*model);
-  flatbuffers::FlatBufferBuilder b;
-  fb::FinishModelBuffer(b, fb::Model::Pack(b, model.get()));
-  Bytes bytes(b.GetBufferPointer(), b.GetBufferPointer() + b.GetSize());
-  bytes.resize((bytes.size() + 63) / 64 * 64 + 16);
-  FixChecksum(&bytes);
-  return bytes;
+  return PackModel(*model);
 }
 
 // `about`: a part of the sentence.
@@ -243,6 +242,76 @@ TEST_F(VerifyMeaning, Constants) {
     w.place = fb::Place::ARENA;
     m.arena_bytes += 1 << 16;
   });
+}
+
+// Coded constants, of a buffer and of a pack that the scalar kernels would not even use.
+TEST_F(VerifyMeaning, CodedConstants) {
+  const Bytes coded = CodeConstants(sample_);
+  ASSERT_EQ(TryModel(coded), OCTET_OK) << octet_last_error();
+  const auto weights = [&](fb::ModelT& m) -> fb::BufferT& {
+    return *m.buffers[In(m, OpKind::FULLY_CONNECTED, 1).buffer];
+  };
+  const auto refuse = [&](const char* about, const std::function<void(fb::BufferT&)>& edit) {
+    ExpectRefused(coded, about, [&](fb::ModelT& m) { edit(weights(m)); });
+    ExpectRefused(coded, about, [&](fb::ModelT& m) {  // of a pack
+      fb::BufferT b = weights(m);
+      edit(b);
+      auto pack = std::make_unique<fb::PackedDataT>();
+      pack->data = b.data, pack->coding = b.coding, pack->size = b.size, pack->fill = b.fill;
+      pack->layout = "none";
+      m.packs.push_back(std::move(pack));
+      if (std::strstr(about, "bytes, not") != nullptr) edit(weights(m));
+    });
+  };
+  refuse("unknown coding 2", [](auto& b) { b.coding = static_cast<fb::Coding>(2); });
+  refuse("bitmap asks for", [](auto& b) { b.data.pop_back(); });
+  refuse("bitmap asks for", [](auto& b) { b.data.push_back(1); });
+  refuse("bitmap asks for", [](auto& b) { b.data[0] ^= 1; });
+  refuse("no place in a bitmap", [](auto& b) { b.size = uint64_t{1} << 40; });
+  refuse("no place in a bitmap", [](auto& b) { b.size = UINT64_MAX; });
+  refuse("no place in a bitmap", [](auto& b) { b.size = 8 * b.data.size() + 1; });
+  refuse("no place in a bitmap", [](auto& b) { b.size = 0; });
+  refuse("no place in a bitmap", [](auto& b) { b.data.clear(); });
+  refuse("behind the last byte", [](auto& b) { b.size = 3, b.data = {0x11, 7, 8}; });
+  // Right in themselves, but not what the tensor needs.
+  ExpectRefused(coded, "bytes, not", [&](auto& m) {
+    weights(m).size = 3, weights(m).data = {0x01, 7};
+  });
+  ExpectRefused(coded, "bytes, not", [&](auto& m) { weights(m).coding = fb::Coding::PLAIN; });
+  // An output is handed out from the file.
+  ExpectRefused(coded, "not stored plainly",
+                [&](auto& m) { m.outputs[0] = Op(m, OpKind::FULLY_CONNECTED).inputs[1]; });
+}
+
+// A small file may name the same bytes often, and ask for the time and memory of many.
+TEST_F(VerifyMeaning, CodedConstantsDoNotOverlap) {
+  const size_t kSize = size_t{1} << 20;
+  flatbuffers::FlatBufferBuilder b;
+  const std::vector<uint8_t> bitmap(kSize / 8, 0);
+  const auto data = b.CreateVector(bitmap);
+  std::vector<flatbuffers::Offset<fb::Buffer>> buffers;
+  for (int i = 0; i < 100; ++i) {
+    buffers.push_back(fb::CreateBuffer(b, data, fb::Coding::SPARSE, kSize));
+  }
+  const auto list = b.CreateVector(buffers);
+  const auto none = b.CreateVector(std::vector<flatbuffers::Offset<fb::Tensor>>());
+  const auto no_ops = b.CreateVector(std::vector<flatbuffers::Offset<fb::Operator>>());
+  const auto numbers = b.CreateVector(std::vector<int32_t>());
+  const auto steps = b.CreateVectorOfStructs(std::vector<fb::Step>());
+  fb::ModelBuilder model(b);
+  model.add_tensors(none);
+  model.add_operators(no_ops);
+  model.add_inputs(numbers);
+  model.add_outputs(numbers);
+  model.add_steps(steps);
+  model.add_buffers(list);
+  fb::FinishModelBuffer(b, model.Finish());
+  Bytes file(b.GetBufferPointer(), b.GetBufferPointer() + b.GetSize());
+  file.resize((file.size() + 63) / 64 * 64 + 16);
+  FixChecksum(&file);
+  EXPECT_EQ(TryModel(file), OCTET_INVALID_MODEL);
+  EXPECT_NE(std::strstr(octet_last_error(), "more coded bytes than the file has"), nullptr)
+      << octet_last_error();
 }
 
 TEST_F(VerifyMeaning, Operators) {
@@ -476,7 +545,7 @@ TEST_F(VerifyMeaning, ModelSizes) {
   ExpectRefused(sample_, "arena is too large", [](auto& m) { m.arena_bytes = uint64_t{1} << 41; });
   ExpectRefused(sample_, "arena is too large", [](auto& m) { m.state_bytes = UINT64_MAX; });
   ExpectRefused(sample_, "outside its memory", [](auto& m) { m.arena_bytes = 0; });
-  ExpectRefused(sample_, "version 2", [](auto& m) { m.min_reader = 2; });
+  ExpectRefused(sample_, "version 3", [](auto& m) { m.min_reader = 3; });
   ExpectRefused(sample_, "too many", [](auto& m) { m.steps.resize(70000u * 64); });
   EXPECT_EQ(TryModel(Edited(sample_, [](auto& m) { m.version = 9; })), OCTET_OK)
       << "a newer writer's file that this reader can read: " << octet_last_error();
