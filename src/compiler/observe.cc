@@ -3,6 +3,7 @@
 #include "src/compiler/aligned.h"
 #include "src/compiler/writer.h"
 #include "src/memory/plan.h"
+#include "src/model/model.h"
 
 namespace octet {
 namespace {
@@ -11,8 +12,6 @@ template <class T, void (*kDestroy)(T*)>
 struct Destroy {
   void operator()(T* object) const { kDestroy(object); }
 };
-using ModelOptions =
-    std::unique_ptr<octet_model_options, Destroy<octet_model_options, octet_model_options_destroy>>;
 using Model = std::unique_ptr<octet_model, Destroy<octet_model, octet_model_destroy>>;
 using SessionOptions =
     std::unique_ptr<octet_session_options,
@@ -58,15 +57,12 @@ Status Observer::Create(const Graph& graph, const ObserverOptions& options,
   for (const GraphTensor& t : s.graph.tensors) s.views.push_back(ViewOf(t));
   for (const fb::Step& step : plan.steps) s.step_ops.push_back(step.op());
 
-  octet_model_options* model_options_raw = nullptr;
-  OCTET_RETURN_IF_ERROR(octet_model_options_create(&model_options_raw));
-  const ModelOptions model_options(model_options_raw);
-  if (!options.isa.empty()) {
-    OCTET_RETURN_IF_ERROR(octet_model_options_set_isa(model_options.get(), options.isa.c_str()));
-  }
+  IsaSet isa;
+  OCTET_RETURN_IF_ERROR(ChooseIsa(options.isa.empty() ? nullptr : options.isa.c_str(), &isa));
+  isa.xnnpack = isa.xnnpack && options.xnnpack;
   octet_model* model = nullptr;
   OCTET_RETURN_IF_ERROR(
-      octet_model_load_buffer(s.file->data(), s.file->size(), model_options.get(), &model));
+      LoadModel(s.file->data(), s.file->size(), false, DefaultAllocator(), isa, 0, &model));
   s.model.reset(model);
   octet_session_options* session_options_raw = nullptr;
   OCTET_RETURN_IF_ERROR(octet_session_options_create(&session_options_raw));
@@ -93,6 +89,22 @@ Status Observer::Run(const std::vector<Span<const uint8_t>>& inputs, const Callb
     s.Call(s.graph.inputs[i], inputs[i].data);
   }
   return octet_session_run(s.session.get());
+}
+
+Status Observer::Run(const std::vector<std::vector<uint8_t>>& inputs, const Callback& callback,
+                     std::vector<std::vector<uint8_t>>* outputs) {
+  const std::vector<int32_t>& wanted = graph().outputs;
+  std::vector<Span<const uint8_t>> spans;
+  for (const std::vector<uint8_t>& input : inputs) spans.push_back({input.data(), input.size()});
+  if (outputs) outputs->assign(wanted.size(), {});
+  return Run(spans, [&](int32_t tensor, const TensorView& view, const void* data) {
+    if (callback) callback(tensor, view, data);
+    for (size_t k = 0; outputs && k < wanted.size(); ++k) {
+      if (wanted[k] != tensor) continue;
+      const uint8_t* bytes = static_cast<const uint8_t*>(data);
+      (*outputs)[k].assign(bytes, bytes + view.bytes());
+    }
+  });
 }
 
 const Graph& Observer::graph() const { return state_->graph; }

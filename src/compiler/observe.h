@@ -14,8 +14,9 @@
 namespace octet {
 
 struct ObserverOptions {
-  std::string isa;     // as octet_model_options_set_isa; "": the best
-  size_t threads = 1;  // of a run
+  std::string isa;      // as octet_model_options_set_isa; "": the best
+  bool xnnpack = true;  // off: no float32 operator by XNNPACK, whose results depend on the CPU
+  size_t threads = 1;   // of a run
 };
 
 class Observer {
@@ -32,6 +33,10 @@ class Observer {
   // Runs once on the graph's inputs, each of its tensor's size. Calls back for each input, then for
   // each output of each operator as soon as it is computed; constants are not shown.
   Status Run(const std::vector<Span<const uint8_t>>& inputs, const Callback& callback);
+  // The same on vectors. `callback` may be empty and `outputs`, the bytes of the graph's outputs
+  // (none where one is a constant), null.
+  Status Run(const std::vector<std::vector<uint8_t>>& inputs, const Callback& callback,
+             std::vector<std::vector<uint8_t>>* outputs);
 
   const Graph& graph() const;
   // Of a tensor of graph().

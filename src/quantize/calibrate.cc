@@ -55,7 +55,7 @@ Status Calibrate(const Graph& graph, compiler::SampleSource* samples, size_t thr
   std::vector<float> values;
   int32_t bad_tensor = -1;
   float bad_value = 0;
-  const auto visit = [&](int32_t t, const void* data) {
+  const auto visit = [&](int32_t t, const TensorView&, const void* data) {
     const GraphTensor& tensor = graph.tensors[t];
     if (tensor.type != DType::FLOAT32 || bad_tensor >= 0) return;
     ToReal(tensor, data, &values);
@@ -73,8 +73,7 @@ Status Calibrate(const Graph& graph, compiler::SampleSource* samples, size_t thr
   for (size_t i = 0; i < count; ++i) {
     if (progress) progress("calibrating", i, count);
     OCTET_RETURN_IF_ERROR(ReadSample(samples, i, graph, &sample));
-    if (Status status = RunGraph(observer.get(), sample.inputs, visit, nullptr);
-        status != OCTET_OK) {
+    if (Status status = observer->Run(sample.inputs, visit, nullptr); status != OCTET_OK) {
       PrefixError("%s: ", sample.name.c_str());
       return status;
     }

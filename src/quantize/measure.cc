@@ -5,7 +5,6 @@
 #include <cstring>
 #include <limits>
 
-#include "src/quantize/run_graph.h"
 #include "src/quantize/weights.h"
 
 namespace octet {
@@ -27,12 +26,11 @@ std::vector<uint8_t> AsInput(const GraphTensor& from, const GraphTensor& to,
   return QuantizeValues(values, to.type, Affine{to.scale[0], to.zero_point});
 }
 
-Status Measure(const Graph& graph, const RewrittenGraph& rewritten, compiler::SampleSource* samples,
-               size_t count, size_t threads, bool layers, const Progress& progress,
-               Measurement* result) {
-  const Graph& other = rewritten.graph;
-  std::unique_ptr<Observer> reference, runner;
-  OCTET_RETURN_IF_ERROR(MakeObserver(graph, threads, &reference));
+Status Measure(Reference* reference, const RewrittenGraph& rewritten,
+               compiler::SampleSource* samples, size_t count, size_t threads, bool layers,
+               const Progress& progress, Measurement* result) {
+  const Graph &graph = reference->graph(), &other = rewritten.graph;
+  std::unique_ptr<Observer> runner;
   OCTET_RETURN_IF_ERROR(MakeObserver(other, threads, &runner));
   const size_t n = graph.tensors.size();
   std::vector<int32_t> float_of(other.tensors.size(), -1);
@@ -46,10 +44,10 @@ Status Measure(const Graph& graph, const RewrittenGraph& rewritten, compiler::Sa
   std::vector<bool> compared(n, false);
   std::vector<std::vector<float>> expected(n);
   std::vector<float> got, want;
-  const auto keep = [&](int32_t t, const void* data) {
+  const auto keep = [&](int32_t t, const TensorView&, const void* data) {
     if (graph.tensors[t].type == DType::FLOAT32) ToReal(graph.tensors[t], data, &expected[t]);
   };
-  const auto compare = [&](int32_t t, const void* data) {
+  const auto compare = [&](int32_t t, const TensorView&, const void* data) {
     const int32_t f = float_of[t];
     if (f < 0 || expected[f].empty()) return;
     ToReal(other.tensors[t], data, &got);
@@ -68,18 +66,24 @@ Status Measure(const Graph& graph, const RewrittenGraph& rewritten, compiler::Sa
   size_t same = 0, right = 0, right_float = 0;
   *result = Measurement();
   compiler::Sample sample;
-  std::vector<std::vector<uint8_t>> inputs(graph.inputs.size()), wanted, made;
+  std::vector<std::vector<uint8_t>> inputs(graph.inputs.size()), made;
+  const std::vector<std::vector<uint8_t>>* outputs = nullptr;
   for (size_t i = 0; i < count; ++i) {
     if (progress) progress("measuring", i, count);
-    OCTET_RETURN_IF_ERROR(ReadSample(samples, i * total / count, graph, &sample));
+    const size_t index = i * total / count;
+    OCTET_RETURN_IF_ERROR(ReadSample(samples, index, graph, &sample));
     for (size_t k = 0; k < inputs.size(); ++k) {
       inputs[k] =
           AsInput(graph.tensors[graph.inputs[k]], other.tensors[other.inputs[k]], sample.inputs[k]);
     }
-    OCTET_RETURN_IF_ERROR(RunGraph(reference.get(), sample.inputs,
-                                   layers ? VisitTensor(keep) : VisitTensor(), &wanted));
-    OCTET_RETURN_IF_ERROR(
-        RunGraph(runner.get(), inputs, layers ? VisitTensor(compare) : VisitTensor(), &made));
+    if (layers) {
+      OCTET_RETURN_IF_ERROR(reference->Run(sample.inputs, keep, &outputs));
+      OCTET_RETURN_IF_ERROR(runner->Run(inputs, compare, &made));
+    } else {
+      OCTET_RETURN_IF_ERROR(reference->Outputs(index, sample.inputs, &outputs));
+      OCTET_RETURN_IF_ERROR(runner->Run(inputs, nullptr, &made));
+    }
+    const std::vector<std::vector<uint8_t>>& wanted = *outputs;
     for (size_t k = 0; k < graph.outputs.size(); ++k) {
       if (wanted[k].empty() || made[k].empty()) continue;  // a constant
       ToReal(graph.tensors[graph.outputs[k]], wanted[k].data(), &want);

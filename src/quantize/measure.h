@@ -6,6 +6,7 @@
 #include "octet/compiler.h"
 #include "src/quantize/calibrate.h"
 #include "src/quantize/rewrite.h"
+#include "src/quantize/run_graph.h"
 
 namespace octet {
 
@@ -17,9 +18,9 @@ struct Measurement {
 };
 
 // `count` samples, spread evenly over all. With `layers` off, only outputs are compared.
-Status Measure(const Graph& graph, const RewrittenGraph& rewritten, compiler::SampleSource* samples,
-               size_t count, size_t threads, bool layers, const Progress& progress,
-               Measurement* result);
+Status Measure(Reference* reference, const RewrittenGraph& rewritten,
+               compiler::SampleSource* samples, size_t count, size_t threads, bool layers,
+               const Progress& progress, Measurement* result);
 
 // Signal to noise in dB; infinite where there is no noise.
 double Decibels(double signal, double noise);

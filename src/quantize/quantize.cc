@@ -88,14 +88,15 @@ class Quantizer {
       plan_.bias_correction = BiasCorrections(graph_, plan_, rewritten_);
       OCTET_RETURN_IF_ERROR(Rewrite(graph_, &plan_, &rewritten_, log));
     }
+    OCTET_RETURN_IF_ERROR(Reference::Create(graph_, options_.threads, &reference_));
     if (options_.min_sqnr_db > 0 || options_.max_accuracy_drop >= 0) {
       if (options_.fallback != Fallback::kNone) {
-        OCTET_RETURN_IF_ERROR(FindSensitivities(graph_, plan_, &samples_, kSensitivitySamples,
-                                                options_.threads, options_.progress,
-                                                &sensitivities_));
+        OCTET_RETURN_IF_ERROR(FindSensitivities(reference_.get(), plan_, &samples_,
+                                                kSensitivitySamples, options_.threads,
+                                                options_.progress, &sensitivities_));
       }
-      OCTET_RETURN_IF_ERROR(ReachGoals(graph_, options_, sensitivities_, &samples_, &plan_,
-                                       &rewritten_, log, &report_->reached_goals));
+      OCTET_RETURN_IF_ERROR(ReachGoals(reference_.get(), options_, sensitivities_, &samples_,
+                                       &plan_, &rewritten_, log, &report_->reached_goals));
     }
     OCTET_RETURN_IF_ERROR(Report());
     return WriteOctet(&rewritten_.graph, options_.convert, file, &report_->convert);
@@ -137,7 +138,7 @@ class Quantizer {
     OCTET_RETURN_IF_ERROR(ReadSample(&samples_, 0, graph_, &first));
     labelled = first.label >= 0;
     Measurement measured;
-    OCTET_RETURN_IF_ERROR(Measure(graph_, rewritten_, &samples_,
+    OCTET_RETURN_IF_ERROR(Measure(reference_.get(), rewritten_, &samples_,
                                   labelled ? samples_.size() : options_.measure_samples,
                                   options_.threads, true, options_.progress, &measured));
     report_->output_sqnr_db = measured.output_sqnr_db;
@@ -202,6 +203,7 @@ class Quantizer {
   SampleSource& samples_;
   QuantizeReport* report_;
   Graph graph_;
+  std::unique_ptr<Reference> reference_;
   QuantPlan plan_;
   RewrittenGraph rewritten_;
   std::vector<Sensitivity> sensitivities_;

@@ -21,9 +21,10 @@ std::string Text(const char* format, double value) {
 
 }  // namespace
 
-Status FindSensitivities(const Graph& graph, const QuantPlan& plan, compiler::SampleSource* samples,
-                         size_t count, size_t threads, const Progress& progress,
-                         std::vector<Sensitivity>* result) {
+Status FindSensitivities(Reference* reference, const QuantPlan& plan,
+                         compiler::SampleSource* samples, size_t count, size_t threads,
+                         const Progress& progress, std::vector<Sensitivity>* result) {
+  const Graph& graph = reference->graph();
   std::vector<size_t> candidates;
   for (size_t i = 0; i < graph.ops.size(); ++i) {
     if (IsCandidate(graph, graph.ops[i]) && plan.precision[i] == Precision::kInt8) {
@@ -41,7 +42,7 @@ Status FindSensitivities(const Graph& graph, const QuantPlan& plan, compiler::Sa
     OCTET_RETURN_IF_ERROR(Rewrite(graph, &alone, &rewritten, &unused));
     Measurement measured;
     OCTET_RETURN_IF_ERROR(
-        Measure(graph, rewritten, samples, count, threads, false, nullptr, &measured));
+        Measure(reference, rewritten, samples, count, threads, false, nullptr, &measured));
     result->push_back({candidates[k], measured.output_sqnr_db});
   }
   if (progress) progress("finding sensitive operators", candidates.size(), candidates.size());
@@ -51,10 +52,11 @@ Status FindSensitivities(const Graph& graph, const QuantPlan& plan, compiler::Sa
   return OCTET_OK;
 }
 
-Status ReachGoals(const Graph& graph, const compiler::QuantizeOptions& options,
+Status ReachGoals(Reference* reference, const compiler::QuantizeOptions& options,
                   const std::vector<Sensitivity>& order, compiler::SampleSource* samples,
                   QuantPlan* plan, RewrittenGraph* rewritten, std::vector<std::string>* log,
                   bool* reached) {
+  const Graph& graph = reference->graph();
   const QuantPlan all_int8 = *plan;
   const bool accuracy = options.max_accuracy_drop >= 0;
   const size_t count = accuracy ? samples->size() : options.measure_samples;
@@ -71,7 +73,7 @@ Status ReachGoals(const Graph& graph, const compiler::QuantizeOptions& options,
     OCTET_RETURN_IF_ERROR(Rewrite(graph, plan, rewritten, &lines));
     Measurement m;
     OCTET_RETURN_IF_ERROR(
-        Measure(graph, *rewritten, samples, count, options.threads, false, nullptr, &m));
+        Measure(reference, *rewritten, samples, count, options.threads, false, nullptr, &m));
     if (accuracy && m.labelled == 0) {
       return Fail(OCTET_INVALID_ARGUMENT, "a limit to the loss of accuracy needs labelled samples");
     }

@@ -11,13 +11,13 @@ struct Sensitivity {
 };
 
 // Of every operator that computes with a rule of its own, the most sensitive first.
-Status FindSensitivities(const Graph& graph, const QuantPlan& plan, compiler::SampleSource* samples,
-                         size_t count, size_t threads, const Progress& progress,
-                         std::vector<Sensitivity>* result);
+Status FindSensitivities(Reference* reference, const QuantPlan& plan,
+                         compiler::SampleSource* samples, size_t count, size_t threads,
+                         const Progress& progress, std::vector<Sensitivity>* result);
 
 // Gives the fallback to as few of the most sensitive operators as reach the goals of `options`;
 // *reached says whether all of them together do. `plan` and `rewritten` become that choice.
-Status ReachGoals(const Graph& graph, const compiler::QuantizeOptions& options,
+Status ReachGoals(Reference* reference, const compiler::QuantizeOptions& options,
                   const std::vector<Sensitivity>& order, compiler::SampleSource* samples,
                   QuantPlan* plan, RewrittenGraph* rewritten, std::vector<std::string>* log,
                   bool* reached);

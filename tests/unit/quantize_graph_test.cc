@@ -282,7 +282,7 @@ std::vector<float> RunFloat(const Graph& graph, const Bytes& input) {
   std::unique_ptr<Observer> observer;
   EXPECT_EQ(MakeObserver(graph, 1, &observer), OCTET_OK) << octet_last_error();
   std::vector<Bytes> outputs;
-  EXPECT_EQ(RunGraph(observer.get(), {input}, nullptr, &outputs), OCTET_OK);
+  EXPECT_EQ(observer->Run(std::vector<Bytes>{input}, nullptr, &outputs), OCTET_OK);
   std::vector<float> values;
   ToReal(graph.tensors[static_cast<size_t>(graph.outputs[0])], outputs[0].data(), &values);
   return values;
