@@ -16,6 +16,7 @@
 #include "src/cli/quantize_report.h"
 #include "src/cli/result.h"
 #include "src/cli/tensor_io.h"
+#include "src/cli/whole_plan.h"
 
 namespace octet::cli {
 namespace {
@@ -82,8 +83,8 @@ class Validator {
  public:
   Validator(const Options& options)
       : options_(options),
-        a_(LoadModel(options.a, options.load)),
-        b_(LoadModel(options.b, options.load)) {}
+        a_(LoadModel(options.a, WithBytes(options.load))),
+        b_(LoadModel(options.b, WithBytes(options.load))) {}
 
   Validation Run() {
     RequireSameShapes();
@@ -127,6 +128,30 @@ class Validator {
   }
 
  private:
+  static LoadOptions WithBytes(LoadOptions load) {
+    load.keep_bytes = true;
+    return load;
+  }
+
+  // A model to look into, and a session of it: those of the validation, or, since tensors of a
+  // streamed plan are never whole, those of another plan.
+  struct Window {
+    Window(const ModelFile& file, Session* its_session, const SessionOptions& options)
+        : model(&file.model), session(its_session) {
+      if (!IsStreamed(file.bytes)) return;
+      const std::vector<uint8_t> bytes = WithWholeTensors(file.bytes);
+      own_model = Unwrap(Model::LoadCopy(bytes.data(), bytes.size(), ModelOptions()), file.path);
+      own_session = Unwrap(Session::Create(own_model, options), file.path);
+      model = &own_model;
+      session = &own_session;
+    }
+    Window(const Window&) = delete;
+    const Model* model;
+    Session* session;
+    Model own_model;
+    Session own_session;
+  };
+
   void RequireSameShapes() const {
     const auto same = [](const TensorInfo& x, const TensorInfo& y) {
       return x.elements() == y.elements() && x.rank == y.rank &&
@@ -280,14 +305,11 @@ class Validator {
     };
     std::map<std::string, Sums> sums;
     std::vector<std::string> order;
-    for (Session* session : {&session_a_, &session_b_}) {
-      const octet_status status = octet_session_set_tensor_callback(
-          session->get(), Captured::Keep, session == &session_a_ ? &a : &b);
-      if (status != OCTET_OK) {
-        v_.layers_note = octet_last_error();
-        return;
-      }
-    }
+    SessionOptions session_options;
+    session_options.Threads(options_.threads);
+    const Window of_a(a_, &session_a_, session_options), of_b(b_, &session_b_, session_options);
+    SetCallback(of_a.session, Captured::Keep, &a);
+    SetCallback(of_b.session, Captured::Keep, &b);
     const size_t count = std::min(options_.layer_samples, data->size());
     compiler::Sample sample;
     for (size_t i = 0; i < count; ++i) {
@@ -295,8 +317,8 @@ class Validator {
       Check(Result<void>::From(data->Read(i * data->size() / count, &sample)));
       a = Captured();
       b = Captured();
-      RunTimed(a_.model, &session_a_, sample.inputs, nullptr);
-      RunTimed(b_.model, &session_b_, InputsOfB(sample.inputs), nullptr);
+      RunTimed(*of_a.model, of_a.session, sample.inputs, nullptr);
+      RunTimed(*of_b.model, of_b.session, InputsOfB(sample.inputs), nullptr);
       for (const auto& [name, type] : b.order) {
         const auto it = a.values.find(name);
         const std::vector<float>& got = b.values[name];
@@ -314,8 +336,8 @@ class Validator {
         s.values += got.size();
       }
     }
-    SetCallback(&session_a_, nullptr, nullptr);
-    SetCallback(&session_b_, nullptr, nullptr);
+    SetCallback(of_a.session, nullptr, nullptr);
+    SetCallback(of_b.session, nullptr, nullptr);
     for (const std::string& name : order) {
       const Sums& s = sums[name];
       v_.layers.push_back({name, s.type, Decibels(s.signal, s.noise),
