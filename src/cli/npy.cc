@@ -127,7 +127,9 @@ std::unique_ptr<NpyArray> NpyArray::Open(const std::string& path) {
   if (std::ferror(handle) || std::fseek(handle, 0, SEEK_END) != 0) {
     Die(kExitIo, "%s: %s", path.c_str(), std::strerror(errno));
   }
-  array->size_ = static_cast<size_t>(std::ftell(handle));
+  const long size = std::ftell(handle);
+  if (size < 0) Die(kExitIo, "%s: %s", path.c_str(), std::strerror(errno));
+  array->size_ = static_cast<size_t>(size);
   array->header_ = ParseNpyHeader(path, begin.data(), begin.size());
   array->Check();
   return array;
@@ -149,6 +151,7 @@ std::vector<std::unique_ptr<NpyArray>> NpyArray::OpenZip(const std::string& path
   }
   const size_t count = Little(&zip[end + 10], 2);
   size_t at = Little(&zip[end + 16], 4);
+  size_t left = zip.size();  // for data: members do not overlap
   std::vector<std::unique_ptr<NpyArray>> arrays;
   for (size_t i = 0; i < count; ++i) {
     if (at > end || end - at < 46 || std::memcmp(&zip[at], "PK\1\2", 4) != 0) bad("its directory");
@@ -164,27 +167,29 @@ std::vector<std::unique_ptr<NpyArray>> NpyArray::OpenZip(const std::string& path
     if (local > end || end - local < 30) bad("a member");
     const size_t data = local + 30 + Little(&zip[local + 26], 2) + Little(&zip[local + 28], 2);
     if (data > zip.size() || packed > zip.size() - data) bad("a member");
+    if (packed > left) bad("members that overlap");
+    left -= packed;
     std::unique_ptr<NpyArray> array(new NpyArray);
     if (name.size() > 4 && name.compare(name.size() - 4, 4, ".npy") == 0) {
       name.resize(name.size() - 4);
     }
     array->name_ = name;
     array->path_ = path + ":" + name;
+    const auto from = zip.begin() + static_cast<ptrdiff_t>(data);
+    const auto to = from + static_cast<ptrdiff_t>(packed);
     if (method == 0 && packed == unpacked) {
-      array->memory_.assign(&zip[data], &zip[data] + packed);
-    } else if (method == 8 && packed < size_t{INT32_MAX} - 8) {
+      array->memory_.assign(from, to);
+    } else if (method == 8 && packed < size_t{INT32_MAX} - 8 && unpacked <= size_t{INT32_MAX}) {
+      // Deflate makes at most 1032 bytes of one, so that a small file cannot ask for much memory.
+      if (unpacked / 1032 > packed) bad("a damaged member");
       // The decoder looks ahead, as if a checksum followed.
-      std::vector<char> stream(&zip[data], &zip[data] + packed);
+      std::vector<char> stream(from, to);
       stream.resize(packed + 8);
-      int length = 0;
-      char* inflated =
-          stbi_zlib_decode_noheader_malloc(stream.data(), static_cast<int>(stream.size()), &length);
-      if (!inflated || static_cast<size_t>(length) != unpacked) {
-        std::free(inflated);
-        bad("a damaged member");
-      }
-      array->memory_.assign(inflated, inflated + length);
-      std::free(inflated);
+      array->memory_.resize(unpacked);
+      const int length = stbi_zlib_decode_noheader_buffer(
+          reinterpret_cast<char*>(array->memory_.data()), static_cast<int>(unpacked), stream.data(),
+          static_cast<int>(stream.size()));
+      if (length < 0 || static_cast<size_t>(length) != unpacked) bad("a damaged member");
     } else {
       bad("its compression");
     }

@@ -1,5 +1,5 @@
-// make_seeds OUT [ZOO]: seed corpora OUT/load_run, OUT/import and OUT/onnx. Small models made here,
-// and the zoo's smaller ones where there is a zoo.
+// make_seeds OUT [ZOO]: seed corpora OUT/load_run, OUT/import, OUT/onnx and OUT/npy. Small models
+// and arrays made here, and the zoo's smaller models where there is a zoo.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -61,6 +61,56 @@ Bytes OnnxSeed(bool quantised) {
 }
 #endif
 
+void Append(Bytes* to, const std::string& text) { to->insert(to->end(), text.begin(), text.end()); }
+
+// Little-endian numbers of 2 or 4 bytes.
+void AppendNumbers(Bytes* to, std::initializer_list<std::pair<uint32_t, int>> numbers) {
+  for (const auto& [value, bytes] : numbers) {
+    for (int i = 0; i < bytes; ++i) to->push_back(static_cast<uint8_t>(value >> (8 * i)));
+  }
+}
+
+Bytes NpySeed(const std::string& type, const std::string& shape, size_t bytes) {
+  std::string header =
+      "{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }";
+  header.append(63 - (10 + header.size()) % 64, ' ');
+  header += '\n';
+  Bytes file = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
+  AppendNumbers(&file, {{static_cast<uint32_t>(header.size()), 2}});
+  Append(&file, header);
+  file.resize(file.size() + bytes, 7);
+  return file;
+}
+
+// As numpy.savez and, of stored blocks, numpy.savez_compressed write it.
+Bytes NpzSeed(bool deflated) {
+  Bytes zip, directory;
+  for (const char* name : {"x.npy", "y.npy"}) {
+    const Bytes array = NpySeed("<f4", "(2, 3)", 24);
+    const uint32_t size = static_cast<uint32_t>(array.size());
+    Bytes data;
+    if (deflated) AppendNumbers(&data, {{1, 1}, {size, 2}, {~size, 2}});  // one block, stored
+    data.insert(data.end(), array.begin(), array.end());
+    const uint32_t packed = static_cast<uint32_t>(data.size());
+    const uint32_t at = static_cast<uint32_t>(zip.size()), method = deflated ? 8 : 0;
+    Append(&zip, "PK\3\4");
+    AppendNumbers(&zip, {{20, 2}, {0, 2}, {method, 2}, {0, 4}, {0, 4}, {packed, 4}, {size, 4}});
+    AppendNumbers(&zip, {{5, 2}, {0, 2}});
+    Append(&zip, name);
+    zip.insert(zip.end(), data.begin(), data.end());
+    Append(&directory, "PK\1\2");
+    AppendNumbers(&directory, {{20, 2}, {20, 2}, {0, 2}, {method, 2}, {0, 4}, {0, 4}, {packed, 4}});
+    AppendNumbers(&directory, {{size, 4}, {5, 2}, {0, 2}, {0, 2}, {0, 2}, {0, 2}, {0, 4}, {at, 4}});
+    Append(&directory, name);
+  }
+  const uint32_t at = static_cast<uint32_t>(zip.size());
+  zip.insert(zip.end(), directory.begin(), directory.end());
+  Append(&zip, "PK\5\6");
+  AppendNumbers(&zip, {{0, 2}, {0, 2}, {2, 2}, {2, 2}});
+  AppendNumbers(&zip, {{static_cast<uint32_t>(directory.size()), 4}, {at, 4}, {0, 2}});
+  return zip;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -69,6 +119,13 @@ int main(int argc, char** argv) {
   fs::create_directories(load_run);
   fs::create_directories(import);
   fs::create_directories(fs::path(argv[1]) / "onnx");
+  const fs::path npy = fs::path(argv[1]) / "npy";
+  fs::create_directories(npy);
+  Write(npy / "float.npy", NpySeed("<f4", "(2, 3)", 24));
+  Write(npy / "bytes.npy", NpySeed("|u1", "(5,)", 5));
+  Write(npy / "scalar.npy", NpySeed("<i8", "()", 8));
+  Write(npy / "stored.npz", NpzSeed(false));
+  Write(npy / "deflated.npz", NpzSeed(true));
 #if OCTET_ONNX
   Write(fs::path(argv[1]) / "onnx/float.onnx", OnnxSeed(false));
   Write(fs::path(argv[1]) / "onnx/quantised.onnx", OnnxSeed(true));
@@ -79,6 +136,9 @@ int main(int argc, char** argv) {
   Write(load_run / "shuffle_plain.octet", WriteGraph(ShuffleGraph(), false));
   Write(load_run / "stateful.octet", WriteGraph(StatefulGraph()));
   Write(load_run / "gather.octet", WriteGraph(GatherGraph()));
+  Write(load_run / "pruned.octet",
+        WriteGraph(Pruned(SampleGraph(8)), true, octet::compiler::Compress::kOn));
+  Write(load_run / "coded.octet", CodeConstants(WriteGraph(ShuffleGraph())));
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(argc > 2 ? argv[2] : "", error)) {
     const fs::path source = entry.path() / "model.tflite";
@@ -94,6 +154,7 @@ int main(int argc, char** argv) {
               OCTET_OK &&
           file.size() <= 8000) {
         Write(load_run / (name + "_" + target + ".octet"), file);
+        Write(load_run / (name + "_" + target + "_coded.octet"), CodeConstants(file));
       }
     }
   }

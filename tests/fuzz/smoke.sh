@@ -9,8 +9,8 @@ work=$build/fuzz
 rm -rf "$work"
 mkdir -p "$work"
 "$build/bin/make_seeds" "$work/seeds" "$zoo"
-for fuzzer in load_run import onnx; do
-  [ -x "$build/bin/fuzz_$fuzzer" ] || continue  # built without ONNX
+for fuzzer in load_run import onnx npy; do
+  [ -x "$build/bin/fuzz_$fuzzer" ] || continue  # built without ONNX or stb
   mkdir -p "$work/corpus_$fuzzer"
   echo "fuzz_$fuzzer, $seconds s from $(find "$work/seeds/$fuzzer" -type f | wc -l) seeds"
   if ! "$build/bin/fuzz_$fuzzer" -seed=1 -max_total_time="$seconds" -timeout=20 \
