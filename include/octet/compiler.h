@@ -21,13 +21,14 @@ enum class Goal {
   kRam     // chains of operators run a few rows at a time wherever that needs less RAM
 };
 
-// Weights stored in fewer bytes where that is lossless, which pays where many are 0. What runs read
-// is then decoded into RAM (octet_memory.model_bytes) instead of being read from the mapped file.
+// Weights stored in fewer bytes where that is lossless, which pays where many are 0.
 enum class Compress {
-  kAuto,  // if it saves a fifth of all weights, 4 KiB at least, and neither Goal::kRam nor a RAM
-          // limit is set
+  kAuto,  // those that kernels read through packs, which costs no RAM (unless the reference kernels
+          // run), if it saves a fifth of them, 4 KiB at least; none with Goal::kRam or a
+          // RAM limit
   kOff,
-  kOn  // every constant that gets smaller by a fifth
+  kOn  // every constant and pack that gets smaller by a fifth; what runs read of them is decoded
+       // into RAM (octet_memory.model_bytes) instead of being read from the mapped file
 };
 
 // How a model of another format is read. Only ONNX leaves anything to choose.

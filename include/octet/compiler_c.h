@@ -51,14 +51,13 @@ OCTET_API octet_status octet_convert_options_set_ram_limit(octet_convert_options
                                                            uint64_t bytes);
 
 typedef enum octet_compress {
-  OCTET_COMPRESS_AUTO = 0, /* if it saves a fifth of all weights, and no goal or limit asks for the
-                              least RAM (the default) */
+  OCTET_COMPRESS_AUTO = 0, /* where that costs no RAM, if it saves a fifth; not if
+                              a goal or limit asks for the least RAM (the default) */
   OCTET_COMPRESS_OFF = 1,
-  OCTET_COMPRESS_ON = 2
+  OCTET_COMPRESS_ON = 2 /* whatever gets smaller by a fifth; what runs read is decoded into RAM */
 } octet_compress;
 
-/* Store weights that are mostly 0 in fewer bytes; what runs read of them is decoded into RAM at
- * load. `compress` is an octet_compress. */
+/* Store weights that are mostly 0 in fewer bytes. `compress` is an octet_compress. */
 OCTET_API octet_status octet_convert_options_set_compress(octet_convert_options* options,
                                                           int compress);
 /* 1: the input image is handed over row by row (octet_row_source). Default 0. */

@@ -117,8 +117,8 @@ void AddCompressOption(CLI::App* command, compiler::Compress* compress) {
                         : value == "off" ? compiler::Compress::kOff
                                          : compiler::Compress::kOn;
           },
-          "store weights that are mostly 0 in fewer bytes, decoded into RAM at load: auto (if that "
-          "saves a fifth of them, and no option asks for the least RAM), off, on (default auto)")
+          "store weights that are mostly 0 in fewer bytes: auto (where that costs no RAM, if it "
+          "saves a fifth), off, on (also what runs then read from RAM; default auto)")
       ->check(CLI::IsMember({"auto", "off", "on"}))
       ->type_name("auto|off|on");
 }

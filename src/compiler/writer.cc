@@ -29,9 +29,9 @@ class Storage {
  public:
   void Add(const std::vector<uint8_t>& bytes, bool may_code) {
     coded_.emplace_back();
+    if (!may_code) return;
     all_ += bytes.size();
-    if (may_code && EncodeSparse(bytes, &coded_.back()))
-      saved_ += bytes.size() - coded_.back().data.size();
+    if (EncodeSparse(bytes, &coded_.back())) saved_ += bytes.size() - coded_.back().data.size();
   }
   // Does it pay to code anything?
   bool pays() const {
@@ -48,7 +48,7 @@ class Storage {
 
  private:
   std::vector<Sparse> coded_;
-  uint64_t all_ = 0, saved_ = 0;
+  uint64_t all_ = 0, saved_ = 0;  // of those that may be coded
 };
 
 // Sets the fields of a Buffer or a PackedData.
@@ -82,6 +82,23 @@ class ConstantPool {
   std::unordered_multimap<uint64_t, uint32_t> index_;
 };
 
+// Whether int8 kernels, all but the reference ones, read a constant through packs alone: to store
+// it coded costs no RAM then, since packs are made at load anyway or are in the file themselves.
+// Not by Binding::packed_inputs, which would make files depend on where they are made.
+std::vector<bool> PackedAlone(const Graph& graph) {
+  std::vector<bool> alone(graph.tensors.size(), true);
+  for (const GraphOp& op : graph.ops) {
+    const bool packs = (op.kind == OpKind::CONV_2D || op.kind == OpKind::DEPTHWISE_CONV_2D ||
+                        op.kind == OpKind::FULLY_CONNECTED) &&
+                       graph.tensors[static_cast<size_t>(op.inputs[0])].type == DType::INT8;
+    for (size_t j = 0; j < op.inputs.size(); ++j) {
+      if (op.inputs[j] < 0 || (packs && (j == 1 || j == 2))) continue;
+      alone[static_cast<size_t>(op.inputs[j])] = false;
+    }
+  }
+  return alone;
+}
+
 }  // namespace
 
 Status WriteModel(const Graph& graph, const Plan& plan, const std::vector<PackedOp>& packs,
@@ -97,9 +114,15 @@ Status WriteModel(const Graph& graph, const Plan& plan, const std::vector<Packed
     const size_t output = static_cast<size_t>(t);
     if (graph.tensors[output].is_constant()) may_code[buffer_of[output]] = false;
   }
+  if (compress == compiler::Compress::kAuto) {
+    const std::vector<bool> alone = PackedAlone(graph);
+    for (size_t i = 0; i < graph.tensors.size(); ++i) {
+      if (graph.tensors[i].is_constant() && !alone[i]) may_code[buffer_of[i]] = false;
+    }
+  }
   Storage storage;
   for (size_t i = 0; i < may_code.size(); ++i) storage.Add(*pool.contents()[i], may_code[i]);
-  for (const PackedOp& pack : packs) storage.Add(pack.data, compress != compiler::Compress::kOff);
+  for (const PackedOp& pack : packs) storage.Add(pack.data, compress == compiler::Compress::kOn);
   if (compress == compiler::Compress::kAuto && !storage.pays()) storage.Drop();
 
   uint64_t total = 0;

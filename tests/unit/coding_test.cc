@@ -90,6 +90,44 @@ TEST(Coding, AutoIsForPrunedModelsOnly) {
   EXPECT_EQ(MinReader(test::WriteGraph(small, true, Compress::kOn)), 2u);
 }
 
+// With every instruction set but the reference; packs stay plain.
+TEST(Coding, AutoCostsNoRam) {
+  Graph graph = test::Pruned(Large());
+  const Bytes plain = test::WriteGraph(graph),
+              coded = test::WriteGraph(graph, true, Compress::kAuto);
+  ASSERT_LT(coded.size(), plain.size());
+  for (const char* isa : test::IsaNames()) {
+    const test::Model a(plain, isa), b(coded, isa);
+    ASSERT_NE(b.get(), nullptr);
+    const size_t more = std::strcmp(isa, "scalar") == 0 ? 64 * 256 : 0;
+    EXPECT_EQ(b.get()->block_bytes, a.get()->block_bytes + more) << isa;
+  }
+  for (const GraphOp& op : graph.ops) ASSERT_EQ(op.kind, OpKind::FULLY_CONNECTED);
+  Plan plan;
+  ASSERT_EQ(PlanMemory(&graph, PlanOptions(), &plan), OCTET_OK) << octet_last_error();
+  PackedOp pack;
+  pack.op = 0;
+  pack.layout = "none";
+  pack.data.resize(8192);
+  for (const Compress compress : {Compress::kAuto, Compress::kOn}) {
+    Bytes file;
+    ASSERT_EQ(WriteModel(graph, plan, {pack}, &file, compress), OCTET_OK);
+    EXPECT_EQ(fb::GetModel(file.data())->packs()->Get(0)->coding() == fb::Coding::SPARSE,
+              compress == Compress::kOn);
+  }
+}
+
+// What runs read where it lies stays as it is: the constant of an addition.
+TEST(Coding, AutoLeavesWhatRunsRead) {
+  test::GraphMaker g;
+  const int32_t x = g.Input({1, 16384}), y = g.Activation({1, 16384});
+  g.Add(OpKind::ADD, {x, g.Weights({1, 16384})}, {y}, fb::ElementwiseOptionsT());
+  g.graph.outputs = {y};
+  const Graph graph = test::Pruned(g.graph);
+  EXPECT_EQ(MinReader(test::WriteGraph(graph, true, Compress::kAuto)), 1u);
+  EXPECT_EQ(MinReader(test::WriteGraph(graph, true, Compress::kOn)), 2u);
+}
+
 TEST(Coding, ModelsComputeTheSame) {
   for (const bool prune : {false, true}) {
     Graph graph = test::SampleGraph(16);
