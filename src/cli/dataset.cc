@@ -294,8 +294,14 @@ class Arrays : public Dataset {
     bool all_named = true;
     for (const TensorInfo& info : inputs) all_named = all_named && named(info.name);
     if (!all_named && rest.size() != inputs.size()) {
-      Die(kExitUsage, "%s: %zu arrays, but the model has %zu inputs", path_.c_str(), rest.size(),
-          inputs.size());
+      std::string have, want;
+      for (const NpyArray* array : rest)
+        have += (have.empty() ? "\"" : ", \"") + array->name() + "\"";
+      for (const TensorInfo& info : inputs) {
+        want += (want.empty() ? "\"" : ", \"") + std::string(info.name) + "\"";
+      }
+      Die(kExitUsage, "%s: its arrays are %s, the model's inputs %s", path_.c_str(),
+          have.empty() ? "none" : Shorten(have, 300).c_str(), Shorten(want, 300).c_str());
     }
     for (size_t i = 0; i < inputs.size(); ++i) {
       arrays_.push_back(all_named ? named(inputs[i].name) : rest[i]);

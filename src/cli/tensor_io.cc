@@ -9,8 +9,10 @@
 #include <memory>
 #include <system_error>
 
+#include "src/cli/command.h"
 #include "src/cli/format.h"
 #include "src/cli/npy.h"
+#include "src/compiler/files.h"
 
 namespace octet::cli {
 namespace {
@@ -103,6 +105,14 @@ ByteVector ReadFile(const std::string& path) {
 }
 
 void WriteFile(const std::string& path, const void* data, size_t size) {
+  std::error_code unknown;
+  const auto what = std::filesystem::status(path, unknown).type();
+  if (what == std::filesystem::file_type::not_found ||
+      what == std::filesystem::file_type::regular) {
+    Check(Result<void>::From(WriteFileAtomically(path, data, size)));
+    return;
+  }
+  // A device or a pipe, such as /dev/stdout.
   File file(std::fopen(path.c_str(), "wb"));
   if (!file) Die(kExitIo, "%s: %s", path.c_str(), std::strerror(errno));
   const bool written = size == 0 || std::fwrite(data, 1, size, file.get()) == size;

@@ -338,7 +338,7 @@ octet_status ConvertFile(const std::string& input, const std::string& output,
     ConvertOptions here = options;
     if (here.import.directory.empty()) here.import.directory = FolderOf(input);
     OCTET_RETURN_IF_ERROR(ConvertImpl(source.data(), source.size(), here, &file, &made));
-    OCTET_RETURN_IF_ERROR(WriteFileAtomically(output, file));
+    OCTET_RETURN_IF_ERROR(WriteFileAtomically(output, file.data(), file.size()));
     if (report) *report = std::move(made);
     return OCTET_OK;
   });

@@ -11,8 +11,9 @@ namespace octet {
 
 Status ReadFile(const std::string& path, std::vector<uint8_t>* bytes);
 
-// The file appears whole under its name or not at all: it is written beside and renamed.
-Status WriteFileAtomically(const std::string& path, const std::vector<uint8_t>& bytes);
+// The file appears whole under its name or not at all, also if the process is killed: it is written
+// beside and renamed. Refuses what exists and is no regular file.
+Status WriteFileAtomically(const std::string& path, const void* data, size_t size);
 
 // The folder that a file is in: "." for a bare name.
 std::string FolderOf(const std::string& path);

@@ -243,7 +243,7 @@ octet_status QuantizeFile(const std::string& input, const std::string& output,
     ImportOptions& import = here.convert.import;
     if (import.directory.empty()) import.directory = FolderOf(input);
     OCTET_RETURN_IF_ERROR(Quantize(source.data(), source.size(), samples, here, &file, &made));
-    OCTET_RETURN_IF_ERROR(WriteFileAtomically(output, file));
+    OCTET_RETURN_IF_ERROR(WriteFileAtomically(output, file.data(), file.size()));
     if (report) *report = std::move(made);
     return OCTET_OK;
   });

@@ -42,10 +42,12 @@ class Cli : public testing::Test {
   }
   void TearDown() override { fs::remove_all(folder_); }
 
-  Outcome Octet(const std::vector<std::string>& arguments) const {
-    std::string command = std::string("'") + OCTET_CLI + "'";
+  // `before` and `after` are the shell's.
+  Outcome Octet(const std::vector<std::string>& arguments, const std::string& before = "",
+                const std::string& after = "") const {
+    std::string command = before + "'" + OCTET_CLI + "'";
     for (const std::string& argument : arguments) command += " '" + argument + "'";
-    command += " >'" + Path("stdout") + "' 2>'" + Path("stderr") + "'";
+    command += " >'" + Path("stdout") + "' 2>'" + Path("stderr") + "'" + after;
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, Read(Path("stdout")),
             Read(Path("stderr"))};

@@ -1,5 +1,8 @@
 // octet quantize and octet validate, as a user runs them.
+#include <fcntl.h>
+
 #include <cmath>
+#include <csignal>
 #include <cstring>
 #include <limits>
 #include <random>
@@ -23,6 +26,33 @@ std::string Npy(const std::string& shape, const std::vector<float>& values) {
   file += header;
   file.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
   return file;
+}
+
+// An .npz file as numpy.savez writes it: members are stored.
+std::string Npz(const std::vector<std::pair<std::string, std::string>>& arrays) {
+  std::string zip, directory;
+  const auto number = [](std::string* to, size_t value, int bytes) {
+    for (int i = 0; i < bytes; ++i) *to += static_cast<char>(value >> (8 * i) & 0xff);
+  };
+  for (const auto& [array, data] : arrays) {
+    const std::string name = array + ".npy";
+    const size_t at = zip.size();
+    for (const bool central : {false, true}) {
+      std::string* to = central ? &directory : &zip;
+      *to += central ? std::string("PK\1\2\24\0", 6) : "PK\3\4";
+      number(to, 20, 2), number(to, 0, 10), number(to, 0, 2);
+      number(to, data.size(), 4), number(to, data.size(), 4), number(to, name.size(), 2);
+      number(to, 0, central ? 14 : 2);
+      if (central) number(to, at, 4);
+      *to += name;
+    }
+    zip += data;
+  }
+  const size_t at = zip.size();
+  zip += directory + "PK\5\6";
+  number(&zip, 0, 4), number(&zip, arrays.size(), 2), number(&zip, arrays.size(), 2);
+  number(&zip, directory.size(), 4), number(&zip, at, 4), number(&zip, 0, 2);
+  return zip;
 }
 
 std::string Pgm(int side, unsigned seed) {
@@ -169,6 +199,13 @@ TEST_F(Quantize, WrongDataLeavesNoFile) {
   ExpectError(quantize(Path("cut.npy")), 2, "20 bytes of data");
   Write(Path("junk.npz"), "PK this is no archive at all, whatever it says");
   ExpectError(quantize(Path("junk.npz")), 2, "junk.npz");
+  const std::string four = Npy("4, 1", std::vector<float>(4, 1));
+  Write(Path("two.npz"), Npz({{"angle", four}, {"turns", four}}));
+  ExpectError(quantize(Path("two.npz")), 2, "two.npz: its arrays are \"angle\", \"turns\"");
+  Write(Path("cut.npz"), Npz({{"angle", four.substr(0, 100)}}));
+  ExpectError(quantize(Path("cut.npz")), 2, "cut.npz");
+  Write(Path("classes.npz"), Npz({{"x", four}, {"labels", Npy("3", {0, 1, 0})}}));
+  ExpectError(quantize(Path("classes.npz")), 2, "3 classes for 4 samples");
   Write(Path("junk.npy"), "no array");
   ExpectError(quantize(Path("junk.npy")), 2, "not an .npy file");
   Write(Path("notes.txt"), "text");
@@ -183,6 +220,67 @@ TEST_F(Quantize, WrongDataLeavesNoFile) {
   ExpectError(Octet({"quantize", model, "--data", Sine(), "-o", Path("no/such/folder.octet")}), 4,
               "folder.octet");
   EXPECT_NE(Octet({"quantize", model, "-o", Path("out.octet")}).code, 0);
+}
+
+// The disk is full, or the process is killed, in the middle of writing.
+TEST_F(Quantize, NothingIsWrittenByHalves) {
+  SKIP_WITHOUT_FLOAT();
+  const std::string model = Float("pretrainedResnet");
+  std::vector<float> x(32 * 32 * 3, 1);
+  Write(Path("x.npy"), Npy("1, 32, 32, 3", x));
+  const std::vector<std::string> quantize = {
+      "quantize",        model,      "--data",        Path("x.npy"), "-o",
+      Path("out.octet"), "--report", Path("out.html")};
+  // Files of 16 blocks at most: more, and a signal comes that kills unless it is ignored.
+  const Outcome full = Octet(quantize, "trap '' XFSZ; ulimit -f 16; ");
+  ExpectError(full, 4, "cannot write " + Path("out.octet"));
+  EXPECT_TRUE(LeftNothing("out"));
+  const Outcome killed = Octet(quantize, "ulimit -c 0; ulimit -f 16; exec ");
+  EXPECT_EQ(killed.code, -1) << killed.err;
+#if defined(O_TMPFILE)
+  const int nameless = open(folder_.c_str(), O_TMPFILE | O_WRONLY, 0600);
+  if (nameless >= 0) {
+    EXPECT_TRUE(LeftNothing("out"));
+    close(nameless);
+  }
+#endif
+  EXPECT_FALSE(fs::exists(Path("out.octet")));
+
+  // Nor is a file of before harmed.
+  Write(Path("out.octet"), "before");
+  EXPECT_EQ(Octet(quantize, "trap '' XFSZ; ulimit -f 16; ").code, 4);
+  EXPECT_EQ(Read(Path("out.octet")), "before");
+  // A report that cannot be written is an error of its own; the model is there, and whole.
+  if (!fs::exists("/dev/full")) return;
+  ExpectError(Octet({"quantize", model, "--data", Path("x.npy"), "-o", Path("out.octet"),
+                     "--report", "/dev/full"}),
+              4, "/dev/full");
+  ASSERT_EQ(Octet({"inspect", Path("out.octet")}).code, 0);
+  const std::vector<std::string> validate = {
+      "validate", model, Path("out.octet"), "--data", Path("x.npy"), "--runs", "1"};
+  std::vector<std::string> reported = validate;
+  reported.insert(reported.end(), {"--report", "/dev/full"});
+  ExpectError(Octet(reported), 4, "/dev/full");
+  EXPECT_EQ(Octet(validate, "", " >/dev/full").code, 4);
+}
+
+TEST_F(Quantize, InterruptedLeavesNoFile) {
+  SKIP_WITHOUT_FLOAT();
+  // Minutes of calibration.
+  Write(Path("x.npy"), Npy("2000, 32, 32, 3", std::vector<float>(2000 * 32 * 32 * 3, 1)));
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    execl(OCTET_CLI, OCTET_CLI, "quantize", Float("pretrainedResnet").c_str(), "--data",
+          Path("x.npy").c_str(), "-o", Path("out.octet").c_str(), nullptr);
+    _exit(99);
+  }
+  usleep(300000);
+  EXPECT_EQ(kill(child, SIGINT), 0);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT) << status;
+  EXPECT_TRUE(LeftNothing("out"));
 }
 
 TEST_F(Quantize, FoldersOfPicturesWithClasses) {
