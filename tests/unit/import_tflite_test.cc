@@ -2,9 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -289,6 +292,38 @@ TEST(ImportTflite, RefusesHybridOperators) {
       .builtin_options.Set(tflite::FullyConnectedOptionsT{});
   EXPECT_EQ(b.Import({in}, {out}), OCTET_UNSUPPORTED);
   EXPECT_TRUE(Says("hybrid")) << octet_last_error();
+}
+
+// As the converter of TensorFlow writes a model whose weights are stored in float16.
+TEST(ImportTflite, ReadsFloat16Constants) {
+  const auto make = [](ModelBuilder* b, Bytes data) {
+    const int32_t in = b->Tensor(kFloat, {1, 4});
+    const int32_t half = b->Tensor(tflite::TensorType_FLOAT16, {2, 4});
+    b->SetData(half, std::move(data));
+    const int32_t weights = b->Tensor(kFloat, {2, 4}), out = b->Tensor(kFloat, {1, 2});
+    b->Op(tflite::BuiltinOperator_DEQUANTIZE, {half}, {weights});
+    b->Op(tflite::BuiltinOperator_FULLY_CONNECTED, {in, weights, -1}, {out})
+        .builtin_options.Set(tflite::FullyConnectedOptionsT{});
+    return b->Import({in}, {out});
+  };
+  const Bytes halves = {0x00, 0x3c, 0x00, 0xc0, 0x01, 0x00, 0xff, 0x7b,   // 1, -2, the least, most
+                        0x00, 0x80, 0x55, 0x35, 0x00, 0x04, 0x00, 0x7c};  // -0, 1/3, 2^-14, inf
+  ModelBuilder b;
+  ASSERT_EQ(make(&b, halves), OCTET_OK) << octet_last_error();
+  ASSERT_EQ(b.imported.ops.size(), 1u);
+  const Bytes& data = *b.imported.tensors[static_cast<size_t>(b.imported.ops[0].inputs[1])].data;
+  std::vector<float> values(8);
+  ASSERT_EQ(data.size(), 32u);
+  std::memcpy(values.data(), data.data(), data.size());
+  EXPECT_EQ(values, (std::vector<float>{1, -2, 0x1p-24f, 65504, -0.f, 0x1.554p-2f, 0x1p-14f,
+                                        std::numeric_limits<float>::infinity()}));
+  EXPECT_TRUE(std::signbit(values[4]));
+  ModelBuilder cut;
+  EXPECT_EQ(make(&cut, Bytes(15)), OCTET_INVALID_MODEL);
+  EXPECT_TRUE(Says("15 bytes of data where its shape asks for 16")) << octet_last_error();
+  ModelBuilder none;
+  EXPECT_EQ(make(&none, {}), OCTET_UNSUPPORTED);
+  EXPECT_TRUE(Says("FLOAT16, which is read for constants only")) << octet_last_error();
 }
 
 TEST(ImportTflite, TurnsUint8IntoInt8) {

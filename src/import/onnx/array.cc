@@ -4,7 +4,8 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <limits>
+
+#include "src/import/half.h"
 
 namespace octet::onnx {
 namespace {
@@ -47,20 +48,6 @@ size_t SourceBytes(int32_t type) {
     default:
       return 8;
   }
-}
-
-float FromHalf(uint16_t h) {
-  const uint32_t exponent = h >> 10 & 31, mantissa = h & 1023;
-  float value;
-  if (exponent == 31) {
-    value =
-        mantissa ? std::numeric_limits<float>::quiet_NaN() : std::numeric_limits<float>::infinity();
-  } else if (exponent == 0) {
-    value = std::ldexp(static_cast<float>(mantissa), -24);
-  } else {
-    value = std::ldexp(static_cast<float>(mantissa + 1024), static_cast<int>(exponent) - 25);
-  }
-  return h & 0x8000 ? -value : value;
 }
 
 float FromBfloat(uint16_t b) {

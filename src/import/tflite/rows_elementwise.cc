@@ -270,6 +270,15 @@ Status ImportQuantize(OpImport& op) {
 }
 
 Status ImportDequantize(OpImport& op) {
+  // Constants of float16 have been read as float32: the output is that constant.
+  if (op.in(0).type == DType::FLOAT32 && op.in(0).is_constant()) {
+    GraphTensor& out = op.graph().tensors[static_cast<size_t>(op.output())];
+    if (out.type != DType::FLOAT32 || out.shape != op.in(0).shape || out.is_constant()) {
+      return Fail(OCTET_INVALID_MODEL, "makes another tensor of a float16 constant");
+    }
+    out.data = op.in(0).data;
+    return OCTET_OK;
+  }
   op.Emit(OpKind::DEQUANTIZE, {op.input(0)});
   return OCTET_OK;
 }

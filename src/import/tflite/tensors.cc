@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "src/import/half.h"
+
 namespace octet {
 namespace {
 
@@ -27,6 +29,7 @@ DType ToDType(tflite::TensorType type) {
     case tflite::TensorType_INT64:
       return DType::INT64;
     case tflite::TensorType_FLOAT32:
+    case tflite::TensorType_FLOAT16:
       return DType::FLOAT32;
     case tflite::TensorType_BOOL:
       return DType::BOOL;
@@ -45,7 +48,7 @@ int64_t LoadInt64(const flatbuffers::Vector<int64_t>& vector, flatbuffers::uoffs
 class TensorReader {
  public:
   TensorReader(const tflite::Model& model, size_t file_bytes, Graph* graph)
-      : model_(model), constant_budget_(2 * file_bytes), graph_(*graph) {}
+      : model_(model), constant_budget_(4 * file_bytes), graph_(*graph) {}
 
   Status Read(const tflite::Tensor* source, SourceTensor* info) {
     GraphTensor t;
@@ -56,6 +59,9 @@ class TensorReader {
       if (t.name.empty()) t.name = "tensor " + std::to_string(graph_.tensors.size());
       if (ReadShape(*source, &t, info) && ReadQuantisation(*source, &t, info) && !fatal_) {
         ReadData(*source, &t, info);
+      }
+      if (info->status == OCTET_OK && IsHalf(*source) && !t.is_constant()) {
+        Problem(info, OCTET_UNSUPPORTED, "has type FLOAT16, which is read for constants only");
       }
     }
     graph_.AddTensor(std::move(t));
@@ -73,6 +79,10 @@ class TensorReader {
     info->status = status;
     info->problem = text;
     return false;
+  }
+
+  static bool IsHalf(const tflite::Tensor& source) {
+    return source.type() == tflite::TensorType_FLOAT16;
   }
 
   bool ReadShape(const tflite::Tensor& source, GraphTensor* t, SourceTensor* info) {
@@ -197,22 +207,31 @@ class TensorReader {
     if (!buffer.data() || buffer.data()->size() == 0) return true;
     const uint8_t* data = buffer.data()->data();
     const size_t size = buffer.data()->size();
-    if (size != t->bytes()) {
+    const bool half = IsHalf(source);
+    const size_t wanted = half ? t->bytes() / 2 : t->bytes();
+    if (size != wanted) {
       return Problem(info, OCTET_INVALID_MODEL,
-                     "has %zu bytes of data where its shape asks for %zu", size, t->bytes());
+                     "has %zu bytes of data where its shape asks for %zu", size, wanted);
     }
-    auto& shared = constants_[{data, info->legacy_u8}];
+    const Form form = half ? Form::kHalf : info->legacy_u8 ? Form::kShifted : Form::kStored;
+    auto& shared = constants_[{data, form}];
     if (!shared) {
       // Buffers do not overlap in a file that a converter wrote, so that together they are smaller
-      // than the file (twice: as stored, and shifted).
-      if (size > constant_budget_) {
+      // than the file (four times: as stored, shifted, and as float32 what is stored as float16).
+      if (t->bytes() > constant_budget_) {
         fatal_ = "the model's buffers overlap";
         return false;
       }
-      constant_budget_ -= size;
+      constant_budget_ -= t->bytes();
       auto bytes = std::make_shared<std::vector<uint8_t>>(data, data + size);
-      if (info->legacy_u8) {
+      if (form == Form::kShifted) {
         for (uint8_t& b : *bytes) b ^= 0x80;
+      } else if (form == Form::kHalf) {
+        bytes->resize(t->bytes());
+        for (size_t i = 0; i < size / 2; ++i) {
+          const float value = FromHalf(static_cast<uint16_t>(data[2 * i] | data[2 * i + 1] << 8));
+          std::memcpy(bytes->data() + i * sizeof value, &value, sizeof value);
+        }
       }
       shared = std::move(bytes);
     }
@@ -220,12 +239,14 @@ class TensorReader {
     return true;
   }
 
+  enum class Form { kStored, kShifted, kHalf };
+
   const tflite::Model& model_;
   size_t constant_budget_;
   Graph& graph_;
   size_t scales_read_ = 0;
   const char* fatal_ = nullptr;
-  std::map<std::pair<const uint8_t*, bool>, std::shared_ptr<const std::vector<uint8_t>>> constants_;
+  std::map<std::pair<const uint8_t*, Form>, std::shared_ptr<const std::vector<uint8_t>>> constants_;
 };
 
 }  // namespace
