@@ -41,6 +41,10 @@ class Dataset : public compiler::SampleSource {
   size_t size() const override { return order_.size(); }
   octet_status Read(size_t index, compiler::Sample* sample) override;
   bool labelled() const { return labelled_; }
+  // Of all samples, of which --samples may have left some out: their number, and which one a
+  // sample is.
+  size_t all() const { return CountAll(); }
+  size_t place(size_t index) const { return order_[index]; }
 
  protected:
   virtual size_t CountAll() const = 0;

@@ -13,6 +13,7 @@
 #include "src/cli/dataset.h"
 #include "src/cli/format.h"
 #include "src/cli/model_file.h"
+#include "src/cli/npy.h"
 #include "src/cli/quantize_report.h"
 #include "src/cli/result.h"
 #include "src/cli/tensor_io.h"
@@ -24,7 +25,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 struct Options {
-  std::string a, b, report, drop;
+  std::string a, b, report, drop, targets, rise;
   DatasetOptions data;
   LoadOptions load;
   size_t threads = 1, layer_samples = 16, runs = 100;
@@ -106,6 +107,7 @@ class Validator {
     if (data->labelled() && !v_.classes) {
       Die(kExitUsage, "the samples have classes, but the model's output is no list of scores");
     }
+    OpenTargets(data->all());
     Warm(*data);
     signal_.assign(a_.model.output_count(), 0);
     noise_ = signal_;
@@ -114,7 +116,7 @@ class Validator {
     for (size_t i = 0; i < data->size(); ++i) {
       bar("validating", i, data->size());
       Check(Result<void>::From(data->Read(i, &sample)));
-      One(sample);
+      One(sample, data->place(i));
     }
     // Few samples make no distribution.
     for (size_t i = v_.a.runs_us.size(); i < options_.runs; ++i) {
@@ -151,6 +153,35 @@ class Validator {
     Model own_model;
     Session own_session;
   };
+
+  // The right values of each output, of every sample.
+  void OpenTargets(size_t samples) {
+    const std::string& path = options_.targets;
+    if (path.empty()) return;
+    const bool zip = path.size() > 4 && path.compare(path.size() - 4, 4, ".npz") == 0;
+    if (zip) {
+      targets_ = NpyArray::OpenZip(path);
+    } else {
+      targets_.push_back(NpyArray::Open(path));
+    }
+    if (targets_.size() != a_.model.output_count()) {
+      Die(kExitUsage, "%s: %zu arrays for the model's %zu outputs%s", path.c_str(), targets_.size(),
+          a_.model.output_count(), zip ? "" : " (an .npz file has one for each)");
+    }
+    for (size_t k = 0; k < targets_.size(); ++k) {
+      const TensorInfo info = Unwrap(a_.model.OutputInfo(k));
+      const NpyHeader& header = targets_[k]->header();
+      const int64_t n = header.elements();
+      if (header.shape.empty() || static_cast<uint64_t>(header.shape[0]) != samples ||
+          n / header.shape[0] != static_cast<int64_t>(info.elements())) {
+        Die(kExitUsage,
+            "%s: the shape is %s, but there are %zu samples of which the output \"%s\" is %s",
+            path.c_str(), header.shape_text.c_str(), samples, info.name,
+            ShapeText(info.shape, static_cast<size_t>(info.rank)).c_str());
+      }
+    }
+    v_.targets = true;
+  }
 
   void RequireSameShapes() const {
     const auto same = [](const TensorInfo& x, const TensorInfo& y) {
@@ -259,7 +290,21 @@ class Validator {
     v_.b.runs_us.clear();
   }
 
-  void One(const compiler::Sample& sample) {
+  // Sums up what is wrong.
+  void CompareWithTargets(size_t output, size_t place, const std::vector<float>& a,
+                          const std::vector<float>& b) {
+    const std::vector<double> right = targets_[output]->Read(place * a.size(), a.size());
+    for (size_t i = 0; i < right.size(); ++i) {
+      if (!std::isfinite(right[i])) {
+        Die(kExitUsage, "%s: value %zu of sample %zu is not finite", options_.targets.c_str(), i,
+            place);
+      }
+      v_.a.mean_error += std::fabs(static_cast<double>(a[i]) - right[i]);
+      v_.b.mean_error += std::fabs(static_cast<double>(b[i]) - right[i]);
+    }
+  }
+
+  void One(const compiler::Sample& sample, size_t place) {
     std::vector<ByteVector> a, b;
     Time(sample.inputs, &a, &b);
     double sample_signal = 0, sample_noise = 0;
@@ -278,6 +323,7 @@ class Validator {
         v_.max_error = std::max(v_.max_error, std::fabs(error));
         ++values_;
       }
+      if (v_.targets) CompareWithTargets(k, place, x, y);
       signal_[k] += signal;
       noise_[k] += noise;
       sample_signal += signal;
@@ -357,7 +403,9 @@ class Validator {
     }
     v_.agreement = static_cast<double>(agreeing_);
     share(&v_.agreement, samples);
-    share(&v_.mean_error, values_);
+    for (double* value : {&v_.mean_error, &v_.a.mean_error, &v_.b.mean_error}) {
+      share(value, values_);
+    }
     v_.sqnr_db = INFINITY;
     for (size_t k = 0; k < signal_.size(); ++k) {
       v_.sqnr_db = std::min(v_.sqnr_db, Decibels(signal_[k], noise_[k]));
@@ -375,6 +423,12 @@ class Validator {
                               ShareText(most));
       }
     }
+    if (!options_.rise.empty()) {
+      const double most = (1 + ParseShare(options_.rise)) * v_.a.mean_error;
+      if (!(v_.b.mean_error <= most * (1 + 1e-9))) {
+        v_.failures.push_back(Format("mean error is %.5g, more than %.5g", v_.b.mean_error, most));
+      }
+    }
     if (options_.min_sqnr >= 0 && !(v_.sqnr_db >= options_.min_sqnr)) {
       v_.failures.push_back("SQNR of the output is " + DecibelText(v_.sqnr_db) + ", less than " +
                             DecibelText(options_.min_sqnr));
@@ -390,12 +444,18 @@ class Validator {
   ModelFile a_, b_;
   Session session_a_, session_b_;
   Validation v_;
+  std::vector<std::unique_ptr<NpyArray>> targets_;
   std::vector<double> signal_, noise_;
   size_t agreeing_ = 0, values_ = 0;
 };
 
 int Validate(const Options& options) {
-  if (!options.drop.empty()) ParseShare(options.drop);  // before anything takes time
+  // Before anything takes time.
+  if (!options.drop.empty()) ParseShare(options.drop);
+  if (!options.rise.empty()) ParseShare(options.rise);
+  if (!options.rise.empty() && options.targets.empty()) {
+    Die(kExitUsage, "--max-error-rise needs --targets");
+  }
   const Validation v = Validator(options).Run();
   if (!options.report.empty()) {
     const std::string page = ValidationHtml(v);
@@ -421,7 +481,16 @@ void AddValidate(CLI::App* app, Action* action) {
       ->required();
   command->add_option("INT8", options->b, "the model after")->required();
   AddDatasetOptions(command, &options->data);
+  command
+      ->add_option("--targets", options->targets,
+                   "right values of the outputs, for the mean error of both models: an .npy file "
+                   "whose first dimension counts samples, or an .npz file with one for each output")
+      ->type_name("FILE");
   command->add_option("--max-accuracy-drop", options->drop, "fail above, e.g. 1%")
+      ->type_name("SHARE");
+  command
+      ->add_option("--max-error-rise", options->rise,
+                   "fail if the mean error grows by more, e.g. 5%")
       ->type_name("SHARE");
   command->add_option("--min-sqnr", options->min_sqnr, "fail below: signal to noise of the outputs")
       ->check(CLI::NonNegativeNumber)

@@ -19,11 +19,13 @@ struct ModelFacts {
   uint64_t file_bytes = 0, ram_bytes = 0;
   std::vector<double> runs_us;  // sorted
   double top1 = 0, top5 = 0;    // of the labelled samples
+  double mean_error = 0;        // of the outputs' values against those that are right
 };
 
 struct Validation {
   ModelFacts a, b;  // the float model and the quantised one
   size_t samples = 0, labelled = 0, compared_layers = 0;
+  bool targets = false;                  // what is right is known by value
   bool classes = false;                  // the output is a list of scores
   double agreement = 0;                  // share of samples with the same best class
   double sqnr_db = 0;                    // of the worst output

@@ -21,7 +21,7 @@ constexpr char kStyle[] = R"(
 
 Json Number(double value) { return std::isfinite(value) ? Json(value) : Json(); }
 
-Json ToJson(const ModelFacts& m, size_t labelled) {
+Json ToJson(const ModelFacts& m, size_t labelled, bool targets) {
   Json json = {{"path", m.path},
                {"file_bytes", m.file_bytes},
                {"ram_bytes", m.ram_bytes},
@@ -33,6 +33,7 @@ Json ToJson(const ModelFacts& m, size_t labelled) {
     json["top1"] = m.top1;
     json["top5"] = m.top5;
   }
+  if (targets) json["mean_error"] = m.mean_error;
   return json;
 }
 
@@ -89,8 +90,8 @@ Json ValidationJson(const Validation& v) {
   for (const Validation::Worst& w : v.worst) {
     worst.push_back({{"sample", w.sample}, {"sqnr_db", Number(w.sqnr_db)}});
   }
-  Json json = {{"float", ToJson(v.a, v.labelled)},
-               {"quantized", ToJson(v.b, v.labelled)},
+  Json json = {{"float", ToJson(v.a, v.labelled, v.targets)},
+               {"quantized", ToJson(v.b, v.labelled, v.targets)},
                {"samples", v.samples},
                {"labelled", v.labelled},
                {"sqnr_db", Number(v.sqnr_db)},
@@ -126,6 +127,10 @@ std::string ValidationText(const Validation& v) {
     row("top-1", ShareText(v.a.top1), ShareText(v.b.top1), "");
     row("top-5", ShareText(v.a.top5), ShareText(v.b.top5), "");
   }
+  if (v.targets) {
+    row("mean error", Format("%.5g", v.a.mean_error), Format("%.5g", v.b.mean_error),
+        Format("%.3f", Ratio(v.a.mean_error, v.b.mean_error)));
+  }
   for (const double percent : {50.0, 90.0, 99.0}) {
     const double a = Percentile(v.a.runs_us, percent), b = Percentile(v.b.runs_us, percent);
     row(percent == 50   ? "latency, median"
@@ -140,8 +145,8 @@ std::string ValidationText(const Validation& v) {
   bytes("file", v.a.file_bytes, v.b.file_bytes);
   bytes("RAM", v.a.ram_bytes, v.b.ram_bytes);
   text += Table(std::move(rows));
-  text += Format("\n%zu samples: SQNR of the output %s, mean error %.4g, largest %.4g\n", v.samples,
-                 DecibelText(v.sqnr_db).c_str(), v.mean_error, v.max_error);
+  text += Format("\n%zu samples: SQNR of the output %s, mean difference %.4g, largest %.4g\n",
+                 v.samples, DecibelText(v.sqnr_db).c_str(), v.mean_error, v.max_error);
   if (v.classes) text += "same best class: " + ShareText(v.agreement) + "\n";
   for (const Validation::Worst& w : v.worst) {
     text += Format("  %10s  %s\n", DecibelText(w.sqnr_db).c_str(), w.sample.c_str());
@@ -158,11 +163,15 @@ std::string ValidationHtml(const Validation& v) {
                      "before " + ShareText(v.a.top1) + Format(", %zu samples", v.labelled));
     page += PageCard("Top-5", ShareText(v.b.top5), "before " + ShareText(v.a.top5));
   }
+  if (v.targets) {
+    page += PageCard("Mean error", Format("%.5g", v.b.mean_error),
+                     Format("before %.5g, of what is right", v.a.mean_error));
+  }
   if (v.classes) {
     page += PageCard("Same best class", ShareText(v.agreement), Format("%zu samples", v.samples));
   }
   page += PageCard("SQNR of the output", DecibelText(v.sqnr_db),
-                   Format("mean error %.4g, largest %.4g", v.mean_error, v.max_error));
+                   Format("mean difference %.4g, largest %.4g", v.mean_error, v.max_error));
   const auto latency = [&](const char* name, double percent) {
     const double a = Percentile(v.a.runs_us, percent), b = Percentile(v.b.runs_us, percent);
     page += PageCard(name, Format("%.1f \xC2\xB5s", b),

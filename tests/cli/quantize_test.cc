@@ -40,9 +40,9 @@ std::string Npz(const std::vector<std::pair<std::string, std::string>>& arrays) 
     for (const bool central : {false, true}) {
       std::string* to = central ? &directory : &zip;
       *to += central ? std::string("PK\1\2\24\0", 6) : "PK\3\4";
-      number(to, 20, 2), number(to, 0, 10), number(to, 0, 2);
+      number(to, 20, 2), to->append(12, '\0');
       number(to, data.size(), 4), number(to, data.size(), 4), number(to, name.size(), 2);
-      number(to, 0, central ? 14 : 2);
+      to->append(central ? 12 : 2, '\0');
       if (central) number(to, at, 4);
       *to += name;
     }
@@ -135,6 +135,56 @@ TEST_F(Quantize, SineFromAnArray) {
                    "--max-latency-ms", "0"})
                 .code,
             1);
+}
+
+// Values that are right, where there are no classes.
+TEST_F(Quantize, MeanErrorBeforeAndAfter) {
+  SKIP_WITHOUT_FLOAT();
+  const std::string model = Float("hello_world_float");
+  ASSERT_EQ(Octet({"quantize", model, "--data", Sine(), "-o", Path("sine.octet")}).code, 0);
+  std::vector<float> y;
+  for (int i = 0; i < 64; ++i) y.push_back(std::sin(static_cast<float>(i) * 0.0982f));
+  Write(Path("y.npy"), Npy("64, 1", y));
+  const auto validate = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> all = {
+        "validate", model, Path("sine.octet"), "--data", Path("sine.npy"), "--runs", "1"};
+    all.insert(all.end(), more.begin(), more.end());
+    return Octet(all);
+  };
+  const Outcome made = validate({"--targets", Path("y.npy"), "--max-error-rise", "100%", "--json"});
+  ASSERT_EQ(made.code, 0) << made.err << made.out;
+  const Json json = Json::parse(made.out);
+  const double before = json["float"]["mean_error"], after = json["quantized"]["mean_error"];
+  EXPECT_GT(before, 0.01);
+  EXPECT_LT(before, 0.1);
+  EXPECT_NE(before, after);
+  EXPECT_NEAR(before, after, json["mean_error"].get<double>());
+  // The samples' own values are the targets of those that --samples leaves.
+  y[0] = 1000;
+  y[32] = 2000;
+  Write(Path("far.npy"), Npy("64, 1", y));
+  const Outcome two = validate({"--targets", Path("far.npy"), "--samples", "2", "--json"});
+  ASSERT_EQ(two.code, 0) << two.err;
+  EXPECT_NEAR(Json::parse(two.out)["float"]["mean_error"].get<double>(), 1500, 1);
+  const auto rise = [&](const std::string& a, const std::string& b) {
+    return Octet({"validate", a, b, "--data", Path("sine.npy"), "--runs", "1", "--targets",
+                  Path("y.npy"), "--max-error-rise", "0%"});
+  };
+  EXPECT_EQ(rise(model, model).code, 0);
+  const std::string other = Path("sine.octet");
+  const Outcome worse = after > before ? rise(model, other) : rise(other, model);
+  EXPECT_EQ(worse.code, 1) << worse.err;
+  EXPECT_NE(worse.out.find("FAILED: mean error is"), std::string::npos) << worse.out;
+  const Outcome text = validate({"--targets", Path("y.npy"), "--report", Path("v.html")});
+  EXPECT_NE(text.out.find("\nmean error "), std::string::npos) << text.out;
+  EXPECT_NE(Read(Path("v.html")).find("Mean error"), std::string::npos);
+  ExpectError(validate({"--max-error-rise", "1%"}), 2, "needs --targets");
+  y[5] = std::numeric_limits<float>::quiet_NaN();
+  Write(Path("nan.npy"), Npy("64, 1", y));
+  ExpectError(validate({"--targets", Path("nan.npy")}), 2, "value 0 of sample 5 is not finite");
+  ExpectError(validate({"--targets", Path("absent.npy")}), 4, "absent.npy");
+  Write(Path("few.npy"), Npy("63, 1", std::vector<float>(63, 1)));
+  ExpectError(validate({"--targets", Path("few.npy")}), 2, "there are 64 samples");
 }
 
 TEST_F(Quantize, TextGoesIntoTheFile) {
