@@ -138,12 +138,12 @@ OCTET_NEON_INLINE void AccumulateAs(const ConvArmJob& job, const Columns& c, int
 }
 
 template <int kRows>
-OCTET_NEON_INLINE void Accumulate(const ConvArmJob& job, const Columns& c, int32_t first,
-                                  int32x4_t (&acc)[kRows][2]) {
-  if ((c.flags & kConvArmLowest) != 0) {
-    AccumulateAs<kRows, true>(job, c, first, acc);
+OCTET_NEON_INLINE void Accumulate(const ConvArmJob& job, const Columns (&c)[1], int32_t first,
+                                  int32x4_t (&acc)[1][kRows][2]) {
+  if ((c[0].flags & kConvArmLowest) != 0) {
+    AccumulateAs<kRows, true>(job, c[0], first, acc[0]);
   } else {
-    AccumulateAs<kRows, false>(job, c, first, acc);
+    AccumulateAs<kRows, false>(job, c[0], first, acc[0]);
   }
 }
 

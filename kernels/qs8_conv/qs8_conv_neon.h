@@ -6,6 +6,11 @@
 #include "kernels/qs8_conv/qs8_conv_arm.h"
 #include "kernels/qs8_conv/qs8_conv_kernels.h"
 
+// Pixels that are computed together (qs8_conv_neon.inc).
+#ifndef OCTET_CONV_ARM_UNIT
+#define OCTET_CONV_ARM_UNIT 1
+#endif
+
 namespace octet {
 
 struct Columns {

@@ -43,8 +43,10 @@ OCTET_NEON_INLINE void FourChains(int8x16_t a, const int8_t* w, int32x4_t (&acc)
 }
 
 template <int kRows>
-OCTET_NEON_INLINE void Accumulate(const ConvArmJob& job, const Columns& c, int32_t first,
-                                  int32x4_t (&acc)[kRows][2]) {
+OCTET_NEON_INLINE void Accumulate(const ConvArmJob& job, const Columns (&columns)[1], int32_t first,
+                                  int32x4_t (&blocks)[1][kRows][2]) {
+  const Columns& c = columns[0];
+  int32x4_t(&acc)[kRows][2] = blocks[0];
   const int8_t* in[kRows];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
