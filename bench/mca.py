@@ -27,10 +27,11 @@ MACS = {"sdot": 16, "smmla": 32, "smull": 8, "smull2": 8, "smlal": 8, "smlal2": 
 
 # Kernel, object file, a pattern that the symbol must have, cores.
 KERNELS = [
-    ("qs8_conv_4x8__neon", "qs8_conv/qs8_conv_neon.cc.o", r"Tiles<4>", ("cortex-a53", "cortex-a72")),
-    ("qs8_conv_8x8__neondot", "qs8_conv/qs8_conv_neondot.cc.o", r"Tiles<8>",
+    ("qs8_conv_4x8__neon", "qs8_conv/qs8_conv_neon.cc.o", r"Tiles<4, 1>", ("cortex-a53", "cortex-a72")),
+    ("qs8_conv_8x8__neondot", "qs8_conv/qs8_conv_neondot.cc.o", r"Tiles<8, 1>",
      ("cortex-a55", "neoverse-n1")),
-    ("qs8_conv_8x8__neoni8mm", "qs8_conv/qs8_conv_neoni8mm.cc.o", r"Tiles<8>", ("neoverse-n2",)),
+    ("qs8_conv_6x16__neoni8mm", "qs8_conv/qs8_conv_neoni8mm.cc.o", r"Tiles<6, 2>", ("neoverse-n2",)),
+    ("qs8_conv_8x8__neoni8mm", "qs8_conv/qs8_conv_neoni8mm.cc.o", r"Tiles<8, 1>", ("neoverse-n2",)),
     # Four outputs, requantised.
     ("qs8_dwconv__neon, 3x3, sums of 3, 3, 3", "qs8_dwconv/qs8_dwconv_neon.cc.o", r"NinePiece<3, 2>",
      ("cortex-a53", "cortex-a72")),

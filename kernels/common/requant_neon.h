@@ -77,6 +77,13 @@ OCTET_NEON_INLINE int16x8_t MlaHigh(int16x8_t sum, int8x16_t a, int8x16_t b) {
 #endif
 }
 
+// A load that compilers leave where it is written, and by itself: in-order CPUs wait for pairs.
+OCTET_NEON_INLINE int8x16_t LoadHere(const int8_t* from) {
+  int8x16_t x = vld1q_s8(from);
+  asm volatile("" : "+w"(x));
+  return x;
+}
+
 // Wrapping addition.
 OCTET_NEON_INLINE int32x4_t AddNeon(int32x4_t a, int32x4_t b) {
   return vreinterpretq_s32_u32(vaddq_u32(vreinterpretq_u32_s32(a), vreinterpretq_u32_s32(b)));

@@ -10,12 +10,12 @@ namespace {
 template <int kRows, int kSteps>
 OCTET_NEON_INLINE void Steps(const int8x16_t (&a)[kRows], const int8_t* w,
                              int32x4_t (&acc)[kRows][2]) {
-  int8x16_t b0 = vld1q_s8(w), b1 = vld1q_s8(w + 16);
+  int8x16_t b0 = LoadHere(w), b1 = LoadHere(w + 16);
 #define OCTET_STEP(i)                                                   \
   if (kSteps > i) {                                                     \
     const int8_t* const next = w + (i + 1 < kSteps ? 32 * (i + 1) : 0); \
-    const int8x16_t next0 = i + 1 < kSteps ? vld1q_s8(next) : b0;       \
-    const int8x16_t next1 = i + 1 < kSteps ? vld1q_s8(next + 16) : b1;  \
+    const int8x16_t next0 = i + 1 < kSteps ? LoadHere(next) : b0;       \
+    const int8x16_t next1 = i + 1 < kSteps ? LoadHere(next + 16) : b1;  \
     _Pragma("GCC unroll 8") for (int r = 0; r < kRows; ++r) {           \
       acc[r][0] = vdotq_laneq_s32(acc[r][0], b0, a[r], i);              \
       acc[r][1] = vdotq_laneq_s32(acc[r][1], b1, a[r], i);              \

@@ -48,6 +48,20 @@ void Interleave(const DwArmInterleave& a) {
   }
 }
 
+// What a step multiplies. It is loaded a step ahead, for CPUs that run in order.
+template <int kRows, int kX>
+struct Operands {
+  int8x16_t weights[kRows], in[kX];
+
+  inline __attribute__((always_inline)) void Load(const int8_t* w, size_t w_step, const int8_t* x,
+                                                  size_t x_step) {
+#pragma GCC unroll 2
+    for (int r = 0; r < kRows; ++r) weights[r] = LoadHere(w + static_cast<size_t>(r) * w_step);
+#pragma GCC unroll 4
+    for (int i = 0; i < kX; ++i) in[i] = LoadHere(x + static_cast<size_t>(i) * x_step);
+  }
+};
+
 // kX neighbours in each of kRows output rows. kKernelW: the kernel's width where that is known and
 // there is one group of rows and one set of weights; else 0.
 template <int kRows, int kX, int kKernelW, int kFinish>
@@ -70,21 +84,19 @@ OCTET_NEON_INLINE void Outputs(const DwArmTile& t, const DwFinish& finish, int32
       const int8_t* at = group;
 #pragma GCC unroll 3
       for (int32_t kx = 0; kx < kernel_w; ++kx, w += 64) {
+        Operands<kRows, kX> now, next;
+        now.Load(w, t.row_weights, at, x_step);
 #pragma GCC unroll 4
         for (int j = 0; j < 4; ++j) {
-          int8x16_t weights[kRows];
-#pragma GCC unroll 2
-          for (int r = 0; r < kRows; ++r) {
-            weights[r] = vld1q_s8(w + static_cast<size_t>(r) * t.row_weights + 16 * j);
-          }
+          if (j < 3) next.Load(w + 16 * (j + 1), t.row_weights, at + 16 * (j + 1), x_step);
 #pragma GCC unroll 4
           for (int i = 0; i < kX; ++i) {
-            const int8x16_t in = vld1q_s8(at + static_cast<size_t>(i) * x_step + 16 * j);
 #pragma GCC unroll 2
             for (int r = 0; r < kRows; ++r) {
-              acc[r][i][j] = vdotq_s32(acc[r][i][j], in, weights[r]);
+              acc[r][i][j] = vdotq_s32(acc[r][i][j], now.in[i], now.weights[r]);
             }
           }
+          now = next;
         }
         at += static_cast<size_t>(t.dilation_w) * 64;
       }
