@@ -73,6 +73,7 @@ struct DwX86Plan {
   int32_t taps;                                  // vpdpbusd per four outputs, weight sets included
   int32_t strip;                                 // outputs columns staged at once, in vectors
   size_t rows_bytes, jobs_bytes, offsets_bytes;  // of the scratch, in front of the staging
+  int32_t blocks;                                // of channels (DwX86BlockCount)
   size_t pack_header;                            // DwEpilogue of each block
   size_t pack_block;                             // bytes of each block's part of the pack
 

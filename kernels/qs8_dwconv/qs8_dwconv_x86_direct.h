@@ -255,5 +255,18 @@ DirectFn PickPieces(const QS8DwConvShape& s, const DwX86Plan& plan, int32_t widt
   return PickPieces<kMostPieces>(s, plan.weight_sets, f);
 }
 
+// For single rows of what otherwise makes pairs; null where pairs must do. Narrow vectors gain
+// nothing by it.
+DirectFn PickSinglePieces(const QS8DwConvShape& s, const DwX86Plan& plan, int32_t width, Finish f) {
+  if constexpr (kMostPieces >= 4) {
+    if (s.stride_w == 1 && plan.weight_sets == 1 && f != Finish::kInteger && !IsSigned(f)) {
+      if (width == kV) return Direct<1, 1, 1, 1, false, Finish::kReluPatched>;
+      if (width == kV / 2) return Direct<1, 1, 1, 2, false, Finish::kReluPatched>;
+      return Direct<1, 1, 1, kMostPieces, false, Finish::kReluPatched>;
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace
 }  // namespace octet

@@ -136,23 +136,24 @@ void RunBlock(const Context& context, const Strip& strip, const DwX86Block& bloc
   tiles(tile);
 }
 
-// Input and output rows of row `y` of an image, and where `apart` > 0 of row y + apart: those of
-// piece `piece` of `pieces`. What lies outside stays null.
+// Input and output rows of row `y` of an image, and where `apart` > 0 of row y + apart, at the
+// block's first channel. What lies outside stays null.
 void FindRows(const Context& context, const DwX86Block& block, int32_t image, int32_t y,
-              int32_t apart, int piece, int pieces, const int8_t** rows, int8_t** out) {
+              int32_t apart, const int8_t* (&in)[4], int8_t* (&out)[2]) {
   const QS8DwConvRun& run = *context.run;
   const QS8DwConvShape& s = *run.shape;
-  const int32_t top = y * s.stride_h - s.pad_top;
   const int32_t window = apart > 0 ? context.plan->window_rows : s.kernel_h;
-  for (int32_t k = 0; k < window; ++k) {
-    const int32_t iy = top + k * s.dilation_h;
-    if (iy < 0 || iy >= s.in_h) continue;
-    rows[k * pieces + piece] = InputRow(run.input, image * s.in_h + iy) + block.begin;
+  const int32_t step = s.dilation_h, ring = run.input.ring;
+  int32_t iy = y * s.stride_h - s.pad_top, k = 0;
+  for (; iy < 0; iy += step) ++k;
+  int32_t at = image * s.in_h + iy;
+  if (ring > 0) at %= ring;  // only once: that takes longer than all the rest
+  for (; k < window && iy < s.in_h; ++k, iy += step, at += step) {
+    while (ring > 0 && at >= ring) at -= ring;
+    in[k] = run.input.base + static_cast<size_t>(at) * run.input.stride + block.begin;
   }
-  out[piece] = OutputRow(run.output, image * s.out_h + y) + block.begin;
-  if (apart > 0) {
-    out[pieces + piece] = OutputRow(run.output, image * s.out_h + y + apart) + block.begin;
-  }
+  out[0] = OutputRow(run.output, image * s.out_h + y) + block.begin;
+  if (apart > 0) out[1] = OutputRow(run.output, image * s.out_h + y + apart) + block.begin;
 }
 
 DirectArgs DirectArgsOf(const Context& context, const DwX86Block& block) {
@@ -175,7 +176,7 @@ OCTET_INLINE void RunDirect(const Context& context, const DwX86Block& block, int
   const DwX86Plan& plan = *context.plan;
   const int8_t* in[4] = {};
   int8_t* out[2] = {};
-  FindRows(context, block, image, y, rows == 2 ? s.dilation_h : 0, 0, 1, in, out);
+  FindRows(context, block, image, y, rows == 2 ? s.dilation_h : 0, in, out);
   DirectArgs a = DirectArgsOf(context, block);
   // Dilation: outputs that far apart share columns, the ones between them are further sets.
   const int32_t step = s.dilation_w;
@@ -199,9 +200,9 @@ OCTET_INLINE void RunDirect(const Context& context, const DwX86Block& block, int
 // Rows [y, end) of one block that isn't whole, without staging: as many pieces as fill a vector,
 // one below the other and, where there are fewer rows than that, side by side.
 void RunPieces(const Context& context, const DwX86Block& block, const uint8_t* pack, int32_t image,
-               int32_t y, int32_t end, DirectFn run) {
+               int32_t y, int32_t end, DirectFn run, DirectFn single) {
   const QS8DwConvShape& s = *context.run->shape;
-  const int32_t pair = context.plan->pair;
+  int32_t pair = context.plan->pair;
   const int pieces = DwX86Divide(kV, block.width);
   DirectArgs a = DirectArgsOf(context, block);
   a.inside = s.in_w;
@@ -209,27 +210,31 @@ void RunPieces(const Context& context, const DwX86Block& block, const uint8_t* p
   const int32_t over = block.width - (s.in_c - block.begin);
   const int32_t plain = over > 0 ? s.in_w - (over + s.in_c - 1) / s.in_c : s.in_w;
   while (y < end) {
+    if (end - y == 1 && single != nullptr) {
+      run = single;
+      pair = 1;
+    }
     int below = pieces;
     while (below > 1 && (below - 1) * pair >= end - y) below /= 2;
     const int beside = DwX86Divide(pieces, below);
     a.out_w = DwX86Divide(s.out_w + beside - 1, beside);
-    for (int k = 0; k < 4 * pieces; ++k) a.rows[k] = nullptr;
-    for (int k = 0; k < 2 * pieces; ++k) a.out[k] = nullptr;
-    for (int p = 0; p < pieces; ++p) {
-      const int32_t row = y + DwX86Divide(p, beside) * pair;
-      // The last stretch begins within the one before it: same bytes again.
-      int32_t x = (p & (beside - 1)) * a.out_w;
-      if (x > s.out_w - a.out_w) x = s.out_w - a.out_w;
-      a.start[p] = x * s.stride_w - s.pad_left;
-      if (row >= end) continue;
-      FindRows(context, block, image, row, pair == 2 && row + 1 < end ? 1 : 0, p, pieces, a.rows,
-               a.out);
-      const int32_t column = a.start[p] > 0 ? a.start[p] : 0;
-      for (int k = p; k < 4 * pieces; k += pieces) {
-        if (a.rows[k] != nullptr && column < s.in_w) a.rows[k] += column * a.pixel;
+    for (int p = 0, row = y; p < pieces; row += pair) {
+      const int8_t* in[4] = {};
+      int8_t* out[2] = {};
+      if (row < end) {
+        FindRows(context, block, image, row, pair == 2 && row + 1 < end ? 1 : 0, in, out);
       }
-      for (int k = p; k < 2 * pieces; k += pieces) {
-        if (a.out[k] != nullptr) a.out[k] += x * a.pixel;
+      for (int32_t b = 0, x = 0; b < beside; ++b, ++p, x += a.out_w) {
+        // The last stretches begin within the ones before them: same bytes again.
+        const int32_t first = x < s.out_w - a.out_w ? x : s.out_w - a.out_w;
+        a.start[p] = first * s.stride_w - s.pad_left;
+        const int32_t column = a.start[p] > 0 && a.start[p] < s.in_w ? a.start[p] : 0;
+        for (int k = 0; k < 4; ++k) {
+          a.rows[k * pieces + p] = in[k] != nullptr ? in[k] + column * a.pixel : nullptr;
+        }
+        for (int k = 0; k < 2; ++k) {
+          a.out[k * pieces + p] = out[k] != nullptr ? out[k] + first * a.pixel : nullptr;
+        }
       }
     }
     a.together = -a.start[0] > 0 ? -a.start[0] : 0;  // the others begin further right
@@ -291,8 +296,7 @@ void RunSpread(const Context& context, int32_t channel_begin, int32_t channel_en
                     padded, context.staged + plan.spread_plane * quads * ky, plan.spread_plane);
       }
       int8_t* const out = OutputRow(run.output, image * s.out_h + y);
-      const int32_t blocks = DwX86BlockCount(s, kV);
-      for (int32_t i = channel_begin / kV; i < blocks; ++i) {
+      for (int32_t i = channel_begin / kV; i < plan.blocks; ++i) {
         const DwX86Block block = DwX86BlockAt(s, kV, i);
         if (block.begin >= channel_end) break;
         const int32_t pixels = DwX86Divide(kV, block.width);
@@ -339,9 +343,8 @@ void RunPlanned(const QS8DwConvRun& run, DwX86Isa isa, const DwX86Plan& plan) {
     RunSpread(context, channel_begin, channel_end, pack);
     return;
   }
-  const int32_t blocks = DwX86BlockCount(s, isa.vector);
   // Blocks of the same width lie side by side: full ones, then at most two narrower.
-  for (int32_t first = channel_begin / kV, next; first < blocks; first = next) {
+  for (int32_t first = channel_begin / kV, next; first < plan.blocks; first = next) {
     const DwX86Block kind = DwX86BlockAt(s, isa.vector, first);
     if (kind.begin >= channel_end) break;
     const bool full = kind.channels == kV;
@@ -358,9 +361,11 @@ void RunPlanned(const QS8DwConvRun& run, DwX86Isa isa, const DwX86Plan& plan) {
       continue;
     }
     if (plan.pieces && !full) {
-      const DirectFn pieces = PickPieces(s, plan, kind.width, FinishOf(s, pack[first]));
+      const Finish finish = FinishOf(s, pack[first]);
+      const DirectFn pieces = PickPieces(s, plan, kind.width, finish);
+      const DirectFn single = PickSinglePieces(s, plan, kind.width, finish);
       ForImages(run, [&](int32_t image, int32_t begin, int32_t end) {
-        RunPieces(context, kind, pack_of(first), image, begin, end, pieces);
+        RunPieces(context, kind, pack_of(first), image, begin, end, pieces, single);
       });
       continue;
     }

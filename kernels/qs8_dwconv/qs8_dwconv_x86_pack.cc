@@ -160,11 +160,11 @@ DwX86Plan MakeDwX86Plan(const QS8DwConvShape& s, DwX86Isa isa) {
   const int32_t full = DwX86Divide(s.out_c(), isa.vector);
   plan.staged = !spread && !plan.pieces && !(plan.direct && full * isa.vector == s.out_c());
   const DwX86Group last = plan.group(s, plan.groups - 1);
-  for (int32_t g = 0; g < plan.groups; ++g) plan.slots += DwX86PhasesUsed(s, plan.group(s, g));
   plan.taps = (last.first_tap + DwX86Divide(s.kernel_w + last.columns - 1, last.columns)) *
               plan.weight_sets;
 
   if (plan.staged) {
+    for (int32_t g = 0; g < plan.groups; ++g) plan.slots += DwX86PhasesUsed(s, plan.group(s, g));
     const int32_t widest = WidestBlock(s, isa.vector);
     const int32_t row = RowVectors(s, isa.vector, widest);
     plan.strip = row;
@@ -179,8 +179,8 @@ DwX86Plan MakeDwX86Plan(const QS8DwConvShape& s, DwX86Isa isa) {
     plan.offsets_bytes = RoundUp(static_cast<size_t>(plan.taps) * sizeof(int32_t), kAlign);
   }
 
-  const int32_t blocks = DwX86BlockCount(s, isa.vector);
-  plan.pack_header = RoundUp(static_cast<size_t>(blocks), kAlign);
+  plan.blocks = DwX86BlockCount(s, isa.vector);
+  plan.pack_header = RoundUp(static_cast<size_t>(plan.blocks), kAlign);
   plan.pack_block =
       (kDwWeights + static_cast<size_t>(4) * plan.pair * plan.taps * plan.parts) * isa.vector;
   return plan;
@@ -190,7 +190,7 @@ namespace {
 
 size_t PackBytes(const QS8DwConvShape& s, DwX86Isa isa) {
   const DwX86Plan plan = MakeDwX86Plan(s, isa);
-  return plan.pack_header + plan.pack_block * DwX86BlockCount(s, isa.vector);
+  return plan.pack_header + plan.pack_block * plan.blocks;
 }
 
 // Row pointers, jobs, offsets of the taps, one vector of zero points, staging.
@@ -203,9 +203,9 @@ size_t PlannedScratchBytes(const QS8DwConvShape& s, DwX86Isa isa) {
            static_cast<size_t>(quads) * 4 + kDwX86SpreadSlack;
     return plan.rows_bytes + plan.jobs_bytes + plan.offsets_bytes + kAlign + RoundUp(most, kAlign);
   }
-  const int32_t blocks = DwX86BlockCount(s, isa.vector);
   int32_t done = 0;
-  for (int32_t i = blocks - 1; plan.staged && i >= 0; --i) {  // narrow blocks are the last ones
+  for (int32_t i = plan.blocks - 1; plan.staged && i >= 0;
+       --i) {  // narrow blocks are the last ones
     const DwX86Block block = DwX86BlockAt(s, isa.vector, i);
     const int32_t width = block.width;
     if (width == done || (plan.direct && block.channels == isa.vector)) break;
@@ -353,8 +353,7 @@ void Pack(const QS8DwConvShape& s, const QS8DwConvConstants& k, DwX86Isa isa, vo
   const DwX86Plan plan = MakeDwX86Plan(s, isa);
   uint8_t* out = static_cast<uint8_t*>(pack);
   std::memset(out, 0, plan.pack_header);
-  const int32_t blocks = DwX86BlockCount(s, isa.vector);
-  for (int32_t i = 0; i < blocks; ++i) {
+  for (int32_t i = 0; i < plan.blocks; ++i) {
     PackBlock(s, k, plan, DwX86BlockAt(s, isa.vector, i), out + i,
               out + plan.pack_header + plan.pack_block * i);
   }
