@@ -145,10 +145,12 @@ Status CheckReach(const fb::Model& file, size_t size) {
 class XnnOps {
  public:
   ~XnnOps() {
-    for (size_t i = 0; i < count_; ++i) CloseXnn(ops_[i]);
+    for (size_t i = 0; i < count_; ++i) Close(i);
   }
-  // `ops` has room for every operator of the file. Fails without memory for decoding.
-  Status Open(Loading* l, const octet_allocator& allocator, XnnOp** ops) {
+  // `ops` has room for every operator of the file. Fails without memory for decoding. Operators
+  // that together take more than `limit` (0: none) are only counted, and closed one by one: the
+  // model is going to be refused, with the number that it needs.
+  Status Open(Loading* l, const octet_allocator& allocator, size_t limit, XnnOp** ops) {
     ops_ = ops;
     count_ = l->file.operators()->size();
     for (size_t i = 0; i < count_; ++i) ops_[i] = nullptr;
@@ -160,14 +162,26 @@ class XnnOps {
       if (room > l->room.size() && !l->room.allocate(allocator, room)) return NoRoom(room);
       DecodeInputs(*l, i, nullptr, l->room.data());
       ops_[i] = OpenXnn(op.view(), allocator, &bytes_);
+      if (limit == 0 || bytes_ <= limit) continue;
+      for (uint32_t j = 0; j <= i; ++j) Close(j);
     }
     return OCTET_OK;
   }
+  // Not to be used if it was only counted.
   XnnOp* op(size_t i) const { return i < count_ ? ops_[i] : nullptr; }
   size_t bytes() const { return bytes_; }
   void HandOver() { count_ = 0; }
 
  private:
+  static XnnOp* Counted() {
+    static char mark;
+    return reinterpret_cast<XnnOp*>(&mark);
+  }
+  void Close(size_t i) {
+    if (ops_[i] == nullptr || ops_[i] == Counted()) return;
+    CloseXnn(ops_[i]);
+    ops_[i] = Counted();
+  }
   static bool UsesRing(const fb::Model& file, uint32_t op) {
     const fb::Operator& o = *file.operators()->Get(op);
     for (const auto* list : {o.inputs(), o.outputs()}) {
@@ -370,7 +384,7 @@ Status LoadModel(const uint8_t* data, size_t size, bool mapped, const octet_allo
   for (size_t i = 0; i < buffers; ++i) decoded[i] = 0;
   Loading l = {*file, data, isa, live_top, step_rows, tensors, pointers, decoded, {}};
   XnnOps xnn;
-  if (isa.xnnpack) OCTET_RETURN_IF_ERROR(xnn.Open(&l, allocator, xnn_ops));
+  if (isa.xnnpack) OCTET_RETURN_IF_ERROR(xnn.Open(&l, allocator, ram_limit, xnn_ops));
   size_t room = 0;
   const size_t bytes = Build(l, xnn, &room, nullptr);
   if (ram_limit != 0 && bytes + xnn.bytes() > ram_limit) {

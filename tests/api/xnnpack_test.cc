@@ -263,6 +263,42 @@ TEST_F(Xnnpack, StatedBytesAreTheBytesTaken) {
   EXPECT_EQ(fits.status(), OCTET_OK) << octet_last_error();
 }
 
+// What a limit refuses is counted, not kept: no more than one operator at a time beyond the limit.
+TEST_F(Xnnpack, LimitsHoldWhileLoading) {
+  GraphMaker m;
+  int32_t x = m.Input({1, 128}, DType::FLOAT32);
+  constexpr size_t kLayers = 8, kLayerBytes = 128 * 128 * sizeof(float);
+  for (size_t i = 0; i < kLayers; ++i) {
+    const int32_t y = m.Activation({1, 128}, DType::FLOAT32);
+    m.Add(OpKind::FULLY_CONNECTED, {x, Constant(&m, {128, 128}), Constant(&m, {128})}, {y},
+          fb::FullyConnectedOptionsT{});
+    x = y;
+  }
+  m.graph.outputs = {x};
+  const Bytes file = WriteGraph(m.graph);
+  CountingAllocator counting;
+  octet_allocator allocator = counting.get();
+  ModelOptions options;
+  ASSERT_EQ(octet_model_options_set_allocator(options.get(), &allocator), OCTET_OK);
+  size_t need = 0;
+  {
+    const LoadedModel model(file, options.get());
+    ASSERT_EQ(model.status(), OCTET_OK) << octet_last_error();
+    need = counting.held;
+    ASSERT_GT(need, kLayers * kLayerBytes);
+  }
+  for (const size_t limit : {size_t{1}, 2 * kLayerBytes, need / 2, need - 1}) {
+    counting.peak = 0;
+    ASSERT_EQ(octet_model_options_set_ram_limit(options.get(), limit), OCTET_OK);
+    const LoadedModel refused(file, options.get());
+    EXPECT_EQ(refused.status(), OCTET_RAM_LIMIT);
+    EXPECT_NE(std::strstr(octet_last_error(), std::to_string(need).c_str()), nullptr)
+        << octet_last_error();
+    EXPECT_LT(counting.peak, limit + 3 * kLayerBytes / 2);
+    EXPECT_EQ(counting.held, 0u);
+  }
+}
+
 // However many allocations succeed, loading and running end well and leave nothing behind.
 TEST_F(Xnnpack, SurvivesWithoutMemory) {
   const Bytes file = WriteGraph(FloatNetwork());
