@@ -65,7 +65,9 @@ Misses Check(const Steps& steps, float scale, float offset, bool one_line, int l
     if (!(above > kMargin)) {
       const double y = static_cast<double>(Fma(steps.above[i], scale, offset, one_line));
       if (!(y > t || (y == t && tie_is_up))) {
-        ++misses.n;
+        // One accumulator can be patched. Where they are dense, its neighbour may be wrong, too.
+        const double next = Fma(Steps::Float(int64_t{steps.acc[i]} + 1), scale, offset, one_line);
+        misses.n += next > t || (next == t && tie_is_up) ? 1 : 2;
         misses.acc = steps.acc[i];
         misses.delta = 1;
       }
@@ -73,7 +75,8 @@ Misses Check(const Steps& steps, float scale, float offset, bool one_line, int l
     if (!(below > kMargin)) {
       const double y = static_cast<double>(Fma(steps.below[i], scale, offset, one_line));
       if (!(y < t || (y == t && !tie_is_up))) {
-        ++misses.n;
+        const double next = Fma(Steps::Float(int64_t{steps.acc[i]} - 2), scale, offset, one_line);
+        misses.n += next < t || (next == t && !tie_is_up) ? 1 : 2;
         misses.acc = steps.acc[i] - 1;
         misses.delta = -1;
       }

@@ -69,6 +69,38 @@ TEST(FloatRequant, ExactWhereItSaysSo) {
   EXPECT_GT(kinds[0], 2500);
 }
 
+// Where many accumulators give one result, float arithmetic may put several on the wrong side of a
+// step: one patch is not enough there.
+TEST(FloatRequant, DenseAccumulators) {
+  std::mt19937 random(3);
+  int kinds[3] = {};
+  for (int round = 0; round < 3000; ++round) {
+    FloatRequantTask t;
+    t.q = {static_cast<int32_t>((1u << 30) + random() % (1u << 30)),
+           -static_cast<int32_t>(10 + random() % 11)};
+    if (round % 5 == 0) t.q.m = 1 << 30;
+    t.output_zero_point = static_cast<int32_t>(random() % 256) - 128;
+    if (random() % 2 == 0) t.act_min = t.output_zero_point;
+    t.acc_max = int64_t{1} << (8 + random() % 23);
+    t.acc_min = -t.acc_max;
+    const FloatRequant f = FitFloatRequant(t);
+    ++kinds[static_cast<int>(f.kind)];
+    if (f.kind == FloatRequantKind::kInteger) continue;
+    const double scale = std::ldexp(static_cast<double>(t.q.m), t.q.shift - 31);
+    for (int32_t k = t.act_min - t.output_zero_point; k <= t.act_max - t.output_zero_point; ++k) {
+      for (int64_t d = -5; d <= 5; ++d) {
+        const int64_t acc = std::llround((k - 0.5) / scale) + d;
+        if (acc < t.acc_min || acc > t.acc_max) continue;
+        const int32_t a = static_cast<int32_t>(acc);
+        ASSERT_EQ(Got(t, f, a), Expected(t, a))
+            << "acc " << a << " m " << t.q.m << " shift " << t.q.shift << " zero point "
+            << t.output_zero_point << " act " << t.act_min << ".." << t.act_max;
+      }
+    }
+  }
+  for (const int n : kinds) EXPECT_GT(n, 0);
+}
+
 TEST(FloatRequant, EveryAccumulatorOfAFewChannels) {
   std::mt19937 random(2);
   for (int round = 0; round < 40; ++round) {
