@@ -34,11 +34,11 @@ class CommandError : public std::runtime_error {
   ExitCode code_;
 };
 
+[[noreturn]]
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
-[[noreturn]] void
-Die(ExitCode code, const char* format, ...);
+void Die(ExitCode code, const char* format, ...);
 
 ExitCode ExitCodeOf(octet_status status);
 
