@@ -181,7 +181,7 @@ std::vector<std::unique_ptr<NpyArray>> NpyArray::OpenZip(const std::string& path
       array->memory_.assign(from, to);
     } else if (method == 8 && packed < size_t{INT32_MAX} - 8 && unpacked <= size_t{INT32_MAX}) {
       // Deflate makes at most 1032 bytes of one, so that a small file cannot ask for much memory.
-      if (unpacked / 1032 > packed) bad("a damaged member");
+      if (unpacked == 0 || unpacked / 1032 > packed) bad("a damaged member");
       // The decoder looks ahead, as if a checksum followed.
       std::vector<char> stream(from, to);
       stream.resize(packed + 8);
