@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "src/cli/tensor_io.h"
+#include "src/import/half.h"
 
 namespace octet::cli {
 namespace {
@@ -97,11 +98,12 @@ NpyArray::NpyArray() = default;
 NpyArray::~NpyArray() = default;
 
 void NpyArray::Check() const {
-  static const char* const kKnown[] = {"|i1", "|u1", "|b1", "<i2", "<u2",
-                                       "<i4", "<u4", "<i8", "<f4", "<f8"};
+  static const char* const kKnown[] = {"|i1", "|u1", "|b1", "<i2", "<u2", "<i4",
+                                       "<u4", "<i8", "<f2", "<f4", "<f8"};
   const auto known = [&](const char* type) { return header_.type == type; };
   if (std::none_of(std::begin(kKnown), std::end(kKnown), known)) {
-    Die(kExitUsage, "%s: elements are '%s'; whole numbers, float32 and float64 can be read",
+    Die(kExitUsage,
+        "%s: elements are '%s'; whole numbers and floats of 16, 32 and 64 bits can be read",
         path_.c_str(), header_.type.c_str());
   }
   if (header_.fortran_order && header_.shape.size() > 1) {
@@ -224,6 +226,12 @@ std::vector<double> NpyArray::Read(size_t first, size_t count) const {
   if (type == "<i4") Widen<int32_t>(bytes, &values);
   if (type == "<u4") Widen<uint32_t>(bytes, &values);
   if (type == "<i8") Widen<int64_t>(bytes, &values);
+  if (type == "<f2") {
+    for (size_t i = 0; i < count; ++i) {
+      const float value = FromHalf(static_cast<uint16_t>(bytes[2 * i] | bytes[2 * i + 1] << 8));
+      values[i] = static_cast<double>(value);
+    }
+  }
   if (type == "<f4") Widen<float>(bytes, &values);
   if (type == "<f8") Widen<double>(bytes, &values);
   return values;

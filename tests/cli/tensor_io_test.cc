@@ -1,5 +1,6 @@
 // Inputs from files: pictures, .npy; numbers with suffixes.
 #include "src/cli/tensor_io.h"
+#include "src/cli/npy.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -87,6 +88,16 @@ TEST_F(TensorIo, RefusesBrokenNpy) {
   }
   Write("text.npy", "not an array at all");
   EXPECT_NE(Complaint("text.npy", info).find(".npy"), std::string::npos);
+}
+
+TEST_F(TensorIo, NpyOfHalves) {
+  std::string file("\x93NUMPY\x01\x00", 8);
+  const std::string header = "{'descr': '<f2', 'fortran_order': False, 'shape': (3,), }\n";
+  file += static_cast<char>(header.size());
+  file += '\0';
+  Write("half.npy", file + header + std::string("\x00\x3c\x00\xc1\x01\x00", 6));
+  const std::unique_ptr<NpyArray> array = NpyArray::Open(Path("half.npy"));
+  EXPECT_EQ(array->Read(0, 3), (std::vector<double>{1, -2.5, 0x1p-24}));
 }
 
 TEST_F(TensorIo, RawSizeMustFit) {
