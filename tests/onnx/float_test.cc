@@ -162,6 +162,94 @@ TEST(OnnxFloat, WherePicksBesideInfinities) {
   ExpectNear(RunModel(m, {x}), wanted, 0);
 }
 
+// A causal mask, as exporters make it, and what they ask of the softmax behind it.
+TEST(OnnxFloat, CausalAttention) {
+  const Tensor x = Random({3, 3}, 1, 3);
+  for (const bool first : {false, true}) {
+    OnnxMaker m(18);
+    m.Input("x", x.shape);
+    m.Floats("ones", {3, 3}, Floats(9, 1.f));
+    m.Node("Trilu", {"ones", m.Constant<int64_t>("k", {}, {first ? 1 : 0}, test::kS64)}, "t");
+    m.Int("upper", first);
+    m.Node("Cast", {"t"}, "mask");
+    m.Int("to", 9);
+    m.Floats("low", {}, {-std::numeric_limits<float>::infinity()});
+    if (first) {
+      m.Node("Where", {"mask", "low", "x"}, "w");
+    } else {
+      m.Node("Where", {"mask", "x", "low"}, "w");
+    }
+    m.Node("Softmax", {"w"}, "s");
+    m.Int("axis", -1);
+    m.Node("IsNaN", {"s"}, "nan");
+    m.Node("Where", {"nan", m.Floats("zero", {}, {0}), "s"}, "y");
+    m.Output("y");
+    Floats wanted(9, 0.f);
+    for (size_t i = 0; i < 3; ++i) {
+      float sum = 0;
+      for (size_t j = 0; j <= i; ++j) sum += wanted[3 * i + j] = std::exp(x.values[3 * i + j]);
+      for (size_t j = 0; j <= i; ++j) wanted[3 * i + j] /= sum;
+    }
+    ExpectNear(RunModel(m, {x}), wanted, 1e-6f);
+    const Bytes file = m.File();
+    Graph graph;
+    ASSERT_EQ(ImportOnnx(file.data(), file.size(), {}, &graph), OCTET_OK);
+    ASSERT_EQ(graph.ops.size(), 2u);
+    EXPECT_EQ(graph.ops[0].kind, OpKind::ADD);
+    EXPECT_EQ(graph.ops[1].kind, OpKind::SOFTMAX);
+  }
+}
+
+TEST(OnnxFloat, FindsWhatIsNoNumber) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  OnnxMaker m(18);
+  m.Input("x", {3});
+  m.Node("IsNaN", {"x"}, "nan");
+  m.Node("Cast", {"nan"}, "y");
+  m.Int("to", 1);
+  m.Output("y");
+  ExpectNear(RunModel(m, {Tensor{{3}, {1, nan, 0}}}), {0, 1, 0}, 0);
+}
+
+TEST(OnnxFloat, Sequences) {
+  const Tensor x = Random({1, 5, 2, 2}, 1);
+  OnnxMaker m(18);
+  m.Input("x", x.shape);
+  m.Node("SplitToSequence", {Last(&m, "x", 5), m.Constant<int64_t>("two", {}, {2}, test::kS64)},
+         "parts");
+  m.Int("axis", 1);
+  m.Node("SequenceAt", {"parts", m.Constant<int64_t>("last", {}, {-1}, test::kS64)}, "a");
+  m.Node("SequenceAt", {"parts", m.Constant<int64_t>("one", {}, {1}, test::kS64)}, "b");
+  m.Node("SequenceConstruct", {"a", "b"}, "turned");
+  m.Node("ConcatFromSequence", {"turned"}, "y");
+  m.Int("axis", 1);
+  m.Output("y");
+  m.Node("SplitToSequence", {"y"}, "single");
+  m.Int("axis", 1);
+  m.Int("keepdims", 0);
+  m.Node("ConcatFromSequence", {"single"}, "z");
+  m.Int("axis", -1);
+  m.Int("new_axis", 1);
+  m.Output("z");
+  Floats y(x.values.begin() + 16, x.values.end());
+  y.insert(y.end(), x.values.begin() + 8, x.values.begin() + 16);
+  Floats z(12);
+  for (size_t i = 0; i < 12; ++i) z[i % 4 * 3 + i / 4] = y[i];
+  const std::vector<Bytes> got = RunBytes(m, {ToBytes(x.values)});
+  ASSERT_EQ(got.size(), 2u);
+  ExpectNear(ToFloats(got[0]), y, 0);
+  ExpectNear(ToFloats(got[1]), z, 0);
+
+  OnnxMaker mixed(18);
+  mixed.Input("x", {4});
+  mixed.Node("SequenceConstruct", {"x", "x"}, "s");
+  mixed.Node("Relu", {"s"}, "r");
+  mixed.Node("SequenceAt", {"x", mixed.Ints("at", {0})}, "t");
+  mixed.Output("r");
+  EXPECT_SAYS(Refusal(mixed), "Relu: input 0 is a sequence");
+  EXPECT_SAYS(Refusal(mixed), "SequenceAt: input 0 is not a sequence");
+}
+
 TEST(OnnxFloat, PadsWithTheEdge) {
   const Tensor x = Random({1, 2, 3, 4}, 1);
   OnnxMaker m(18);

@@ -55,11 +55,12 @@ struct Value {
   DType type = DType::NONE;  // as ONNX has it
   Dims dims;
   std::optional<Array> constant;
-  std::optional<Quant> quant;  // of integers
-  int32_t at[2] = {-1, -1};    // graph tensors by layout; quantised UINT8 is INT8, less 128
-  int32_t raw[2] = {-1, -1};   // quantised UINT8 as it is
-  int32_t flat_of = -1;        // not made yet: a reshape of that value
-  int32_t producer = -1;       // graph operator
+  std::optional<Quant> quant;     // of integers
+  int32_t at[2] = {-1, -1};       // graph tensors by layout; quantised UINT8 is INT8, less 128
+  int32_t raw[2] = {-1, -1};      // quantised UINT8 as it is
+  std::vector<int32_t> sequence;  // of these values, and no tensor itself
+  int32_t flat_of = -1;           // not made yet: a reshape of that value
+  int32_t producer = -1;          // graph operator
   // Float32 views of an integer value.
   int32_t source = -1;
   std::shared_ptr<const FloatTable> table;

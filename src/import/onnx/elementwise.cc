@@ -373,57 +373,6 @@ Status ImportComparison(Node& n) {
   return EmitBinary(&n.b, kind, n.in(0), n.in(1), n.Result(DType::BOOL, out));
 }
 
-// a * c + b * (1 - c) with c 1 or 0: exact, as long as what is not picked is finite. Constants are
-// made so; masks of attention have minus infinity in them.
-Status ImportWhere(Node& n) {
-  Dims chosen_dims, dims;
-  OCTET_RETURN_IF_ERROR(BroadcastDims(n.dims(0), n.dims(1), &chosen_dims));
-  OCTET_RETURN_IF_ERROR(BroadcastDims(chosen_dims, n.dims(2), &dims));
-  if (n.value(1).type != DType::FLOAT32 || n.value(2).type != DType::FLOAT32) {
-    return Fail(OCTET_UNSUPPORTED, "picks from %s and %s", TypeName(n.value(1).type),
-                TypeName(n.value(2).type));
-  }
-  Builder& b = n.b;
-  int32_t chosen, other;
-  if (const Array* mask = b.Constant(n.in(0))) {
-    std::vector<float> ones, zeros;
-    OCTET_RETURN_IF_ERROR(b.budget().Take(8 * mask->size()));
-    for (size_t i = 0; i < mask->size(); ++i) {
-      ones.push_back(mask->Int(i) ? 1.f : 0.f);
-      zeros.push_back(1 - ones.back());
-    }
-    chosen = b.NewConstant("mask", FloatArray(mask->dims, ones));
-    other = b.NewConstant("mask", FloatArray(mask->dims, zeros));
-  } else {
-    const Dims shape = n.dims(0);
-    const Layout layout = b.Preferred(n.in(0));
-    const int32_t from = b.Tensor(n.in(0), layout);
-    chosen = b.New(n.out_name(), DType::FLOAT32, shape);
-    b.Emit(OpKind::CAST, {from}, b.Output(chosen, layout));
-    other = b.New(n.out_name(), DType::FLOAT32, shape);
-    const int32_t one = b.NewConstant("one", FloatArray({}, {1}));
-    OCTET_RETURN_IF_ERROR(EmitBinary(&b, OpKind::SUB, one, chosen, other));
-  }
-  int32_t parts[2];
-  for (int i = 0; i < 2; ++i) {
-    int32_t x = n.in(i + 1);
-    if (const Array* array = b.Constant(x)) {
-      OCTET_RETURN_IF_ERROR(b.budget().Take(4 * array->size()));
-      std::vector<float> finite;
-      for (size_t k = 0; k < array->size(); ++k) {
-        const float v = array->Float(k);
-        finite.push_back(v != v ? 0 : std::clamp(v, -3.4028234e38f, 3.4028234e38f));
-      }
-      x = b.NewConstant(b[x].name, FloatArray(array->dims, finite));
-    }
-    Dims part;
-    OCTET_RETURN_IF_ERROR(BroadcastDims(b[x].dims, n.dims(0), &part));
-    parts[i] = b.New(n.out_name(), DType::FLOAT32, part);
-    OCTET_RETURN_IF_ERROR(EmitBinary(&b, OpKind::MUL, x, i == 0 ? chosen : other, parts[i]));
-  }
-  return EmitBinary(&b, OpKind::ADD, parts[0], parts[1], n.Result(DType::FLOAT32, dims));
-}
-
 // The slopes may be broadcast to the input, not the other way round.
 Status ImportPRelu(Node& n) {
   Dims out;

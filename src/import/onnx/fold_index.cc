@@ -1,5 +1,5 @@
-// What a model computes from constants alone, where elements meet: reductions, running sums, and
-// values put into places. Masks and positions are made of them.
+// What a model computes from constants alone, where elements meet or have a place: reductions,
+// running sums, triangles, and values put into places. Masks and positions are made of them.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -140,6 +140,28 @@ Status FoldScatter(Node& n, const Array& data, const Array& indices, const Array
   return OCTET_OK;
 }
 
+// What is above the diagonal, or below it.
+Status FoldTrilu(Node& n, const Array& x, const Array* diagonal) {
+  int64_t upper = 1;
+  OCTET_RETURN_IF_ERROR(n.Int("upper", &upper));
+  const size_t rank = x.dims.size();
+  if (rank < 2 || (diagonal && diagonal->size() != 1)) {
+    return Fail(OCTET_INVALID_MODEL, "has an input %s", Text(x.dims).c_str());
+  }
+  const int64_t k = diagonal ? std::clamp<int64_t>(diagonal->Int(0), -INT32_MAX, INT32_MAX) : 0;
+  OCTET_RETURN_IF_ERROR(n.b.budget().Take(x.bytes->size()));
+  auto bytes = std::make_shared<std::vector<uint8_t>>(*x.bytes);
+  const size_t rows = static_cast<size_t>(x.dims[rank - 2]);
+  const size_t columns = static_cast<size_t>(x.dims[rank - 1]), size = TypeBytes(x.type);
+  for (size_t i = 0; i < x.size(); ++i) {
+    const int64_t over =
+        static_cast<int64_t>(i % columns) - static_cast<int64_t>(i / columns % rows) - k;
+    if (upper ? over < 0 : over > 0) std::memset(bytes->data() + i * size, 0, size);
+  }
+  n.ConstantResult({x.type, x.dims, std::move(bytes)});
+  return OCTET_OK;
+}
+
 }  // namespace
 
 Status FoldIndexed(Node& n, const std::vector<const Array*>& in, bool* folded) {
@@ -153,6 +175,9 @@ Status FoldIndexed(Node& n, const std::vector<const Array*>& in, bool* folded) {
   }
   if (type == "CumSum" && in.size() == 2 && in[1] && !in[0]->dims.empty()) {
     return FoldCumSum(n, *in[0], *in[1]);
+  }
+  if (type == "Trilu" && (in.size() == 1 || in[1])) {
+    return FoldTrilu(n, *in[0], in.size() > 1 ? in[1] : nullptr);
   }
   if (type == "ScatterND" && in.size() == 3 && in[1] && in[2]) {
     return FoldScatter(n, *in[0], *in[1], *in[2]);

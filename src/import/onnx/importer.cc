@@ -317,6 +317,13 @@ class Importer {
     for (int i = 0; i < row->required; ++i) {
       if (!n.has(i)) return Fail(OCTET_INVALID_MODEL, "input %d is absent", i);
     }
+    for (int i = 0; i < n.inputs(); ++i) {
+      const bool sequence = n.has(i) && !n.value(i).sequence.empty();
+      if (sequence != (i == 0 && TakesSequence(n.type()))) {
+        return Fail(sequence ? OCTET_UNSUPPORTED : OCTET_INVALID_MODEL, "input %d is %s", i,
+                    sequence ? "a sequence" : "not a sequence");
+      }
+    }
     if (const auto absorbed = b_.absorbed.find(index); absorbed != b_.absorbed.end()) {
       n.Alias(n.in(absorbed->second));
       return OCTET_OK;
@@ -337,7 +344,7 @@ class Importer {
         return Fail(OCTET_UNSUPPORTED, "its output %d is not supported", i);
       }
       const Value& v = b_[id];
-      if (v.constant) continue;
+      if (v.constant || !v.sequence.empty()) continue;
       bool sound = v.dims.size() <= static_cast<size_t>(kMaxRank);
       for (const int32_t d : v.dims) sound = sound && d > 0;
       const int64_t elements = Elements(v.dims);
@@ -393,6 +400,9 @@ class Importer {
       const std::string shown = ShortText(output.name());
       if (id < 0) {
         return Fail(OCTET_INVALID_MODEL, "nothing computes the output \"%s\"", shown.c_str());
+      }
+      if (!b_[id].sequence.empty()) {
+        return Fail(OCTET_UNSUPPORTED, "the output \"%s\" is a sequence", shown.c_str());
       }
       const Layout layout =
           options_.channels_last_outputs && b_[id].dims.size() >= 3 ? kLast : kPlain;

@@ -89,6 +89,8 @@ class Node {
 Status NormaliseAxis(int32_t rank, int64_t axis, int32_t* result);
 // The shape that two shapes broadcast to.
 Status BroadcastDims(const Dims& a, const Dims& b, Dims* out);
+// Is the first input of nodes of this type a sequence (sequence.cc)?
+bool TakesSequence(const std::string& type);
 // Computes a node whose inputs are all constants, if this is one that Octet can (fold.cc);
 // `folded` says whether.
 Status FoldNode(Node& n, bool* folded);

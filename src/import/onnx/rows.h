@@ -76,6 +76,17 @@ Status UnaryFunction(Node& n, RealFunction* f);
 bool MapView(Node& n, int32_t x, const RealFunction& f);
 bool MapTable(Node& n, int32_t source, const FloatTable& table, int32_t depth);
 
+// ---- select.cc ----
+Status ImportWhere(Node& n);
+Status ImportIsNaN(Node& n);
+
+// ---- sequence.cc ----
+Status ImportSplitToSequence(Node& n);
+Status ImportSequenceConstruct(Node& n);
+Status ImportSequenceAt(Node& n);
+Status ImportSequenceLength(Node& n);
+Status ImportConcatFromSequence(Node& n);
+
 // ---- recurrent.cc ----
 Status ImportRecurrent(Node& n);
 
@@ -112,7 +123,6 @@ Status ImportDepthSpace(Node& n);
 Status ImportResize(Node& n);
 Status ImportShape(Node& n);
 Status ImportComputed(Node& n);
-Status ImportWhere(Node& n);
 // Shapes that shape.cc and fold.cc both need.
 Status ReshapedDims(Node& n, const Dims& from, Dims* to);
 struct SliceRange {
@@ -125,7 +135,8 @@ void MovedValue(Node& n, int32_t* x, Dims dims, int32_t* out, int output = 0);
 Status EmitConcat(Node& n, const std::vector<int32_t>& parts, int32_t axis, int32_t out);
 
 // ---- fold_index.cc ----
-// Reductions, CumSum and ScatterND of constants (`in`: null where absent); false: it is none.
+// Reductions, CumSum, ScatterND and Trilu of constants (`in`: null where absent); false: it is
+// none.
 Status FoldIndexed(Node& n, const std::vector<const Array*>& in, bool* folded);
 
 // ---- reduce.cc ----
