@@ -200,6 +200,20 @@ TEST(OnnxFloat, CausalAttention) {
   }
 }
 
+// The mask itself is computed, from shapes that broadcast.
+TEST(OnnxFloat, PicksConstantsWhileImporting) {
+  const Tensor x = Random({2, 2}, 1);
+  OnnxMaker m(18);
+  m.Input("x", x.shape);
+  m.Constant<uint8_t>("mask", {2, 2}, {0, 1, 0, 0}, 9);
+  m.Node("Where", {"mask", m.Floats("low", {1}, {-7}), m.Floats("zero", {1}, {0})}, "w");
+  m.Node("Add", {"x", "w"}, "y");
+  m.Output("y");
+  Floats wanted = x.values;
+  wanted[1] -= 7;
+  ExpectNear(RunModel(m, {x}), wanted, 0);
+}
+
 TEST(OnnxFloat, FindsWhatIsNoNumber) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   OnnxMaker m(18);

@@ -204,7 +204,7 @@ Status NormaliseAxis(int32_t rank, int64_t axis, int32_t* result) {
 
 Status BroadcastDims(const Dims& a, const Dims& b, Dims* out) {
   const size_t rank = std::max(a.size(), b.size());
-  out->assign(rank, 1);
+  Dims dims(rank, 1);  // `out` may be a or b
   for (size_t i = 0; i < rank; ++i) {
     const int32_t x = i < a.size() ? a[a.size() - 1 - i] : 1;
     const int32_t y = i < b.size() ? b[b.size() - 1 - i] : 1;
@@ -212,8 +212,9 @@ Status BroadcastDims(const Dims& a, const Dims& b, Dims* out) {
       return Fail(OCTET_INVALID_MODEL, "the shapes %s and %s do not broadcast", Text(a).c_str(),
                   Text(b).c_str());
     }
-    (*out)[rank - 1 - i] = x == 1 ? y : x;
+    dims[rank - 1 - i] = x == 1 ? y : x;
   }
+  *out = std::move(dims);
   return OCTET_OK;
 }
 
