@@ -157,6 +157,25 @@ TEST(OnnxQuantised, QLinearConvWithZeroPoints) {
 }
 
 // The first node that reads an input of bytes need not say what they mean.
+TEST(OnnxQuantised, FlattensBytes) {
+  Bytes x(12), wanted;
+  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<uint8_t>(i * 77 + 5);
+  OnnxMaker m;
+  m.Input("x", {1, 3, 2, 2}, test::kU8);
+  m.Node("Flatten", {"x"}, "f");
+  Bytes w(12 * 2, 128);  // picks the fourth and the last
+  w[3 * 2] = w[11 * 2 + 1] = 129;
+  m.Constant<uint8_t>("w", {12, 2}, w, test::kU8);
+  m.Node("QLinearMatMul",
+         {"f", m.Scale("sx", 0.5f), m.U8("zx", 3), "w", m.Scale("sw", 1), m.U8("zw", 128),
+          m.Scale("sy", 0.5f), m.U8("zy", 3)},
+         "y");
+  m.Output("y");
+  const std::vector<Bytes> got = RunBytes(m, {x});
+  ASSERT_EQ(got.size(), 1u);
+  EXPECT_EQ(got[0], (Bytes{x[3], x[11]}));
+}
+
 TEST(OnnxQuantised, PoolsBytes) {
   Bytes x(2 * 4 * 4), wanted;
   for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<uint8_t>(i * 77 + 5);

@@ -321,6 +321,10 @@ Status Builder::WithQuant(int32_t id, const Quant& quant, int32_t* result) {
   }
   if (v.quant && *v.quant == quant) return OCTET_OK;
   if (!v.quant) {
+    if (v.type == DType::UINT8 && v.flat_of >= 0) {  // of bytes, as they are
+      Tensor(id, kPlain);
+      v.flat_of = -1;
+    }
     v.quant = quant;
     for (const Layout layout : {kPlain, kLast}) {
       const int32_t t = v.at[layout];

@@ -72,17 +72,6 @@ Status EmitPool(Node& n, OpKind kind, int32_t x, int32_t out, Pool pool) {
   return OCTET_OK;
 }
 
-// uint8 without a quantisation: any that keeps the order will do to find the largest.
-Status QuantiseBytes(Node& n) {
-  if (n.value(0).type != DType::UINT8 || n.value(0).quant) return OCTET_OK;
-  Quant quant;
-  quant.type = DType::UINT8;
-  quant.scale = {1};
-  quant.zero_point = {0};
-  int32_t same;
-  return n.b.WithQuant(n.in(0), quant, &same);
-}
-
 }  // namespace
 
 Status ImportPool(Node& n) {
@@ -92,7 +81,7 @@ Status ImportPool(Node& n) {
   OCTET_RETURN_IF_ERROR(n.Int("storage_order", &order));
   Pool pool;
   OCTET_RETURN_IF_ERROR(ReadPool(n, n.dims(0), average, &pool));
-  if (!average) OCTET_RETURN_IF_ERROR(QuantiseBytes(n));
+  OCTET_RETURN_IF_ERROR(QuantiseBytes(n));
   // The integer operators keep the input's quantisation.
   int32_t x, out;
   MovedValue(n, &x, pool.out, &out);

@@ -151,6 +151,7 @@ Status ImportResize(Node& n) {
                 mode.c_str(), mode == "nearest" ? ", rounded by " : "",
                 mode == "nearest" ? nearest.c_str() : "");
   }
+  if (mode == "linear") OCTET_RETURN_IF_ERROR(QuantiseBytes(n));
   int32_t x, out;
   MovedValue(n, &x, to, &out);
   const int32_t image = ImageTensor(&n.b, x);

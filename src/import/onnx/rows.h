@@ -131,6 +131,7 @@ struct SliceRange {
 Status ReadSlice(Node& n, const Dims& dims, SliceRange* slice);
 // An operator that moves values of input 0 about: x is it, or the integers behind a view; `out` has
 // x's type and quantisation and is bound to the node's output.
+Status QuantiseBytes(Node& n);
 void MovedValue(Node& n, int32_t* x, Dims dims, int32_t* out, int output = 0);
 Status EmitConcat(Node& n, const std::vector<int32_t>& parts, int32_t axis, int32_t out);
 

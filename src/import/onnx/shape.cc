@@ -47,6 +47,18 @@ void MovedValue(Node& n, int32_t* x, Dims dims, int32_t* out, int output) {
   n.b[*out].quant = quant;
 }
 
+// uint8 without a quantisation: any that keeps the order and the
+// distances will do to pick or average them.
+Status QuantiseBytes(Node& n) {
+  if (n.value(0).type != DType::UINT8 || n.value(0).quant) return OCTET_OK;
+  Quant quant;
+  quant.type = DType::UINT8;
+  quant.scale = {1};
+  quant.zero_point = {0};
+  int32_t same;
+  return n.b.WithQuant(n.in(0), quant, &same);
+}
+
 // ---- Reshape, Flatten, Squeeze, Unsqueeze ----------------------------------------------------
 
 Status ReshapedDims(Node& n, const Dims& from, Dims* to) {
