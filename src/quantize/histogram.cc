@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace octet {
 namespace {
@@ -102,6 +103,14 @@ double Histogram::bin_value(int k) const {
 
 void TensorStatistics::Add(const float* values, size_t n, size_t channels) {
   if (n == 0) return;
+  const auto is_masked = [](float v) { return v <= kMasked; };
+  if (std::any_of(values, values + n, is_masked)) {
+    std::vector<float> kept;
+    std::remove_copy_if(values, values + n, std::back_inserter(kept), is_masked);
+    Add(kept.data(), kept.size(), 0);
+    masked = true;
+    return;
+  }
   histogram.Add(values, n);
   const auto [low, high] = std::minmax_element(values, values + n);
   ++samples;

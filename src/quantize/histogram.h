@@ -53,6 +53,10 @@ struct TensorStatistics {
   // moving averages, corrected for the few samples that there are.
   double average_min = 0, average_max = 0;
   uint64_t samples = 0;
+  // Masks of attention put values as low as this where a softmax is to see nothing. They are no
+  // part of what the tensor holds.
+  static constexpr float kMasked = -1e8f;
+  bool masked = false;
   // Sums over all samples for each index of the last dimension (channel).
   std::vector<double> channel_sums;
   std::vector<float> channel_min, channel_max;

@@ -104,6 +104,7 @@ std::vector<QuantisedTensor> AssignScales(const Graph& graph, const QuantPlan& p
     m.average_min = m.samples ? std::min(m.average_min, s.average_min) : s.average_min;
     m.average_max = m.samples ? std::max(m.average_max, s.average_max) : s.average_max;
     m.samples = std::max(m.samples, s.samples);
+    m.masked = m.masked || s.masked;
     m.histogram.Add(s.histogram);
   }
   std::vector<QuantisedTensor> result(n);
@@ -121,6 +122,10 @@ std::vector<QuantisedTensor> AssignScales(const Graph& graph, const QuantPlan& p
     if (merged[t].samples > 0) {
       q.range = FindRange(merged[t], plan.method, plan.percentile);
       full = MinMaxRange(merged[t]);
+      // What is masked saturates so far below the rest that a softmax makes nothing of it: less
+      // than half a step of its 1/256.
+      constexpr double kBelow = 8;
+      if (merged[t].masked) q.range.low -= kBelow, full.low -= kBelow;
     }
     q.range = {std::min(q.range.low, extra.low), std::max(q.range.high, extra.high)};
     full = {std::min(full.low, extra.low), std::max(full.high, extra.high)};

@@ -278,6 +278,25 @@ TEST(Quantize, JoinsNothingButFixedScales) {
   }
 }
 
+// A causal mask does not stretch the range of what is not masked.
+TEST(Quantize, LooksPastMasks) {
+  for (const float low : {-1e9f, std::numeric_limits<float>::lowest()}) {
+    Maker m;
+    const int32_t scores = m.Tensor({1, 8, 8});
+    m.graph.inputs = {scores};
+    std::vector<float> mask(64, 0.f);
+    for (size_t i = 0; i < 64; ++i) {
+      if (i % 8 > i / 8) mask[i] = low;
+    }
+    const int32_t added = m.graph.AddConstant("mask", DType::FLOAT32, {8, 8}, mask.data());
+    const int32_t sum = m.Add(OpKind::ADD, {scores, added}, {1, 8, 8}, fb::ElementwiseOptionsT{});
+    m.graph.outputs = {m.Add(OpKind::SOFTMAX, {sum}, {1, 8, 8}, fb::SoftmaxOptionsT{})};
+    const Made made = Quantized(m.graph);
+    ASSERT_EQ(made.status, OCTET_OK) << octet_last_error();
+    EXPECT_GT(made.report.output_sqnr_db, 28);
+  }
+}
+
 std::vector<float> RunFloat(const Graph& graph, const Bytes& input) {
   std::unique_ptr<Observer> observer;
   EXPECT_EQ(MakeObserver(graph, 1, &observer), OCTET_OK) << octet_last_error();
