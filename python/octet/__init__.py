@@ -17,8 +17,10 @@ from ._model import Memory, Model, Outputs, Session, Step, StepTime
 from ._native import runtime as _runtime
 from ._tensors import TensorInfo
 from ._tools import Quantized, Validated, quantize, validate
+from ._torch import from_torch
 
 __version__: str = _runtime.version().decode()
 
 __all__ = ["Converted", "Error", "Memory", "Model", "Outputs", "Quantized", "Session", "Status",
-           "Step", "StepTime", "TensorInfo", "Validated", "convert", "quantize", "validate"]
+           "Step", "StepTime", "TensorInfo", "Validated", "convert", "from_torch", "quantize",
+           "validate"]
