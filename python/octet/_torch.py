@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import os
 import pathlib
@@ -36,7 +37,7 @@ def from_torch(module: Any, example_inputs: Any, *, names: Sequence[str] | None 
         raise Error(Status.INVALID_ARGUMENT,
                     f'exporter: "{exporter}" is none of "auto", "export" and "script"')
     try:
-        import torch
+        torch: Any = importlib.import_module("torch")
     except ImportError as error:
         raise Error(Status.UNSUPPORTED, f"PyTorch is not installed: {error}") from None
     given = example_inputs if isinstance(example_inputs, (tuple, list)) else (example_inputs,)
