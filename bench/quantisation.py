@@ -17,7 +17,7 @@ import tempfile
 
 import numpy as np
 
-METHODS = ["minmax", "average", "percentile", "mse", "entropy"]
+METHODS = ["minmax", "average", "percentile", "mse", "cubic", "entropy"]
 WAYS = {
     "": [],
     ", equalised": ["--equalize"],

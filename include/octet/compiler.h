@@ -95,7 +95,8 @@ enum class RangeMethod {
   kMovingAverage,  // the average of the samples' ends, new samples weighing 1 %
   kPercentile,     // without the outermost (100 - percentile) %
   kSquaredError,   // the range whose 256 levels have the least squared error
-  kEntropy         // the range whose 256 levels lose the least information
+  kEntropy,        // the range whose 256 levels lose the least information
+  kCubedError      // as kSquaredError, but cubed: less is cut off
 };
 
 // What to do with operators that lose too much on 8 bits.
@@ -118,7 +119,7 @@ class SampleSource {
 
 struct QuantizeOptions {
   ConvertOptions convert;
-  RangeMethod range = RangeMethod::kSquaredError;
+  RangeMethod range = RangeMethod::kCubedError;
   double percentile = 99.99;
   bool equalize = false;      // even out weight ranges across layers first
   bool correct_bias = true;   // undo the mean error that rounded weights cause

@@ -71,7 +71,7 @@ def quantize(source: PathOrBytes, output: str | os.PathLike[str] | None = None, 
     dimension counts samples, or such an array for each input by its name. 8-bit values become real
     as a picture's bytes do.
     `labels`: the class of each sample, for accuracies.
-    `range`: "minmax", "average", "percentile", "mse" or "entropy".
+    `range`: "minmax", "average", "percentile", "mse", "cubic" or "entropy".
     `io`: the type of inputs and outputs: "int8", "float", "float-in" or "float-out".
     `fallback`: "int16" or "float" for operators that lose too much on 8 bits: as few as reach the
     goals `min_sqnr` (dB) and `max_accuracy_drop` (0.01: one in a hundred), and those in `keep`.

@@ -23,11 +23,11 @@ using Json = nlohmann::ordered_json;
 const std::map<std::string, RangeMethod> kMethods = {
     {"minmax", RangeMethod::kMinMax},         {"average", RangeMethod::kMovingAverage},
     {"percentile", RangeMethod::kPercentile}, {"mse", RangeMethod::kSquaredError},
-    {"entropy", RangeMethod::kEntropy},
+    {"cubic", RangeMethod::kCubedError},      {"entropy", RangeMethod::kEntropy},
 };
 
 struct Options {
-  std::string input, output, report, range = "mse", fallback = "none", io = "int8", ram_limit;
+  std::string input, output, report, range = "cubic", fallback = "none", io = "int8", ram_limit;
   std::string goal = "speed", drop;
   DatasetOptions data;
   MetadataOptions metadata;
@@ -143,8 +143,9 @@ void AddQuantize(CLI::App* app, Action* action) {
   AddImportOptions(command, &options->quantize.convert.import);
   command
       ->add_option("--range", options->range,
-                   "how ranges follow from the data: minmax, average, percentile, mse, entropy")
-      ->check(CLI::IsMember({"minmax", "average", "percentile", "mse", "entropy"}))
+                   "how ranges follow from the data: minmax, average, percentile, mse, "
+                   "cubic, entropy")
+      ->check(CLI::IsMember({"minmax", "average", "percentile", "mse", "cubic", "entropy"}))
       ->capture_default_str();
   command->add_option("--percentile", options->quantize.percentile, "share of values kept, in %")
       ->check(CLI::Range(50.0, 100.0))
@@ -194,7 +195,7 @@ void AddQuantize(CLI::App* app, Action* action) {
   command->footer(
       "Examples:\n"
       "  octet quantize float.tflite --data pictures/ -o model.octet --report report.html\n"
-      "  octet quantize float.onnx --data x.npy --range mse -o model.octet\n"
+      "  octet quantize float.onnx --data x.npy --range minmax -o model.octet\n"
       "  octet quantize float.tflite --data classes/ --max-accuracy-drop 1% --fallback int16 "
       "-o model.octet\n"
       "Exit code 1: written, but the goal was not reached.");

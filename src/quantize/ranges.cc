@@ -50,6 +50,33 @@ Range Search(const Range& full, const std::function<double(const Range&)>& cost)
   return best;
 }
 
+// The mean of the error's magnitude to the power of 2 or 3.
+double MeanError(const Histogram& h, const Range& range, int power) {
+  if (h.empty()) return 0;
+  const Affine affine = Int8Affine(range);
+  const double scale = static_cast<double>(affine.scale), zero = affine.zero_point;
+  double sum = 0;
+  const int end = h.end_bin();
+  // What values of one bin differ from its middle by on average.
+  const double spread = h.bin_width() * h.bin_width() / 12;
+  for (int k = h.first_bin(); k < end; ++k) {
+    const uint64_t n = h.bin(k);
+    if (n == 0) continue;
+    const double x = h.bin_value(k);
+    const double q = std::clamp(std::nearbyint(x / scale) + zero, -128.0, 127.0);
+    const double error = x - (q - zero) * scale;
+    const double square = error * error + spread;
+    sum += static_cast<double>(n) * (power == 2 ? square : square * std::sqrt(square));
+  }
+  return sum / static_cast<double>(h.count());
+}
+
+Range LeastErrorRange(const Histogram& h, int power) {
+  const Range full = WithZero(static_cast<double>(h.min()), static_cast<double>(h.max()));
+  if (full.low == full.high) return full;
+  return Search(full, [&](const Range& range) { return MeanError(h, range, power); });
+}
+
 }  // namespace
 
 Affine Int8Affine(const Range& range) {
@@ -116,30 +143,11 @@ Range PercentileRange(const Histogram& h, double percentile) {
   return range;
 }
 
-double SquaredError(const Histogram& h, const Range& range) {
-  if (h.empty()) return 0;
-  const Affine affine = Int8Affine(range);
-  const double scale = static_cast<double>(affine.scale), zero = affine.zero_point;
-  double sum = 0;
-  const int end = h.end_bin();
-  // What values of one bin differ from its middle by on average.
-  const double spread = h.bin_width() * h.bin_width() / 12;
-  for (int k = h.first_bin(); k < end; ++k) {
-    const uint64_t n = h.bin(k);
-    if (n == 0) continue;
-    const double x = h.bin_value(k);
-    const double q = std::clamp(std::nearbyint(x / scale) + zero, -128.0, 127.0);
-    const double error = x - (q - zero) * scale;
-    sum += static_cast<double>(n) * (error * error + spread);
-  }
-  return sum / static_cast<double>(h.count());
-}
+double SquaredError(const Histogram& h, const Range& range) { return MeanError(h, range, 2); }
 
-Range SquaredErrorRange(const Histogram& h) {
-  const Range full = WithZero(static_cast<double>(h.min()), static_cast<double>(h.max()));
-  if (full.low == full.high) return full;
-  return Search(full, [&](const Range& range) { return SquaredError(h, range); });
-}
+Range SquaredErrorRange(const Histogram& h) { return LeastErrorRange(h, 2); }
+
+Range CubedErrorRange(const Histogram& h) { return LeastErrorRange(h, 3); }
 
 Range EntropyRange(const Histogram& h) {
   const Range full = WithZero(static_cast<double>(h.min()), static_cast<double>(h.max()));
@@ -229,6 +237,8 @@ Range FindRange(const TensorStatistics& statistics, RangeMethod method, double p
       return SquaredErrorRange(statistics.histogram);
     case RangeMethod::kEntropy:
       return EntropyRange(statistics.histogram);
+    case RangeMethod::kCubedError:
+      return CubedErrorRange(statistics.histogram);
   }
   return MinMaxRange(statistics);
 }

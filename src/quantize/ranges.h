@@ -29,6 +29,8 @@ Range MovingAverageRange(const TensorStatistics& statistics);
 Range PercentileRange(const Histogram& histogram, double percentile);
 // The range whose 256 levels have the least squared error.
 Range SquaredErrorRange(const Histogram& histogram);
+// The same for the cube of the error's magnitude: what is cut off counts for more.
+Range CubedErrorRange(const Histogram& histogram);
 // The range whose 256 levels lose the least information (Kullback-Leibler divergence); that of all
 // values where they are too few to speak of a distribution.
 Range EntropyRange(const Histogram& histogram);

@@ -194,7 +194,7 @@ TEST(Quantize, EveryRangeMethodWorks) {
   for (const auto method :
        {compiler::RangeMethod::kMinMax, compiler::RangeMethod::kMovingAverage,
         compiler::RangeMethod::kPercentile, compiler::RangeMethod::kSquaredError,
-        compiler::RangeMethod::kEntropy}) {
+        compiler::RangeMethod::kEntropy, compiler::RangeMethod::kCubedError}) {
     QuantizeOptions options;
     options.range = method;
     const Made made = Quantized(graph, options);

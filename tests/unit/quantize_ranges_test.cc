@@ -145,7 +145,7 @@ TEST(Ranges, PercentileAgreesWithSortedValues) {
   }
 }
 
-double ErrorOf(const Values& values, const Range& range) {
+double ErrorOf(const Values& values, const Range& range, double power = 2) {
   const Affine a = Int8Affine(range);
   const double scale = static_cast<double>(a.scale);
   double sum = 0;
@@ -153,7 +153,7 @@ double ErrorOf(const Values& values, const Range& range) {
     const double q =
         std::clamp(std::nearbyint(static_cast<double>(v) / scale) + a.zero_point, -128.0, 127.0);
     const double error = static_cast<double>(v) - (q - a.zero_point) * scale;
-    sum += error * error;
+    sum += std::pow(std::fabs(error), power);
   }
   return sum / static_cast<double>(values.size());
 }
@@ -180,6 +180,19 @@ TEST(Ranges, SquaredErrorIsAsSmallAsASearchOverTheValuesFinds) {
     const double best = BestOnGrid(full, [&](const Range& r) { return ErrorOf(values, r); });
     EXPECT_LE(error, 1.05 * best);
     EXPECT_LE(error, ErrorOf(values, full));
+  }
+}
+
+TEST(Ranges, CubedErrorIsAsSmallAsASearchOverTheValuesFinds) {
+  for (const Values& values : Samples()) {
+    const Histogram h = HistogramOf(values);
+    const Range range = CubedErrorRange(h), squared = SquaredErrorRange(h);
+    const double error = ErrorOf(values, range, 3);
+    const Range full = MinMaxRange(StatisticsOf(values));
+    const double best = BestOnGrid(full, [&](const Range& r) { return ErrorOf(values, r, 3); });
+    EXPECT_LE(error, 1.05 * best);
+    EXPECT_LE(error, 1.01 * ErrorOf(values, squared, 3));
+    EXPECT_LE(OutsideShare(h, range), OutsideShare(h, squared));
   }
 }
 
@@ -256,7 +269,7 @@ TEST(Ranges, OneValueAndNoneAreFine) {
     const TensorStatistics s = StatisticsOf(values);
     for (const RangeMethod method :
          {RangeMethod::kMinMax, RangeMethod::kMovingAverage, RangeMethod::kPercentile,
-          RangeMethod::kSquaredError, RangeMethod::kEntropy}) {
+          RangeMethod::kSquaredError, RangeMethod::kEntropy, RangeMethod::kCubedError}) {
       const Range range = FindRange(s, method, 99.9);
       EXPECT_LE(range.low, 0);
       EXPECT_GE(range.high, 0);
