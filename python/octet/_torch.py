@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 import io
 import os
 import pathlib
@@ -65,7 +66,10 @@ def _export(torch: Any, module: Any, inputs: tuple[Any, ...], path: pathlib.Path
             program = torch.onnx.export(module, inputs, dynamo=True, verbose=False, **options)
             program.save(os.fspath(path), external_data=False)
         else:
-            torch.onnx.export(module, inputs, os.fspath(path), dynamo=False, **options)
+            # Before PyTorch 2.5 there was no other.
+            if "dynamo" in inspect.signature(torch.onnx.export).parameters:
+                options["dynamo"] = False
+            torch.onnx.export(module, inputs, os.fspath(path), **options)
 
 
 @contextlib.contextmanager
