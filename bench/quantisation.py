@@ -36,7 +36,7 @@ def bmp(path):
 
 
 def patches(pictures, count, side, seed):
-    """Squares of random place and size, half of them flipped, averaged or repeated to side x side."""
+    """Squares of random place and size, half of them flipped, scaled to side x side."""
     rng = np.random.default_rng(seed)
     made = []
     for i in range(count):

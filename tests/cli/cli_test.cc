@@ -296,7 +296,7 @@ TEST_F(Cli, CompressedWeights) {
     ASSERT_EQ(Octet({"convert", source, "-o", Path(compress), "--compress-weights", compress}).code,
               0);
   }
-  EXPECT_EQ(Read(Path("auto")), Read(Path("off")));  // it saves too little
+  EXPECT_EQ(Read(Path("auto")), Read(Path("off")));                  // it saves too little
   EXPECT_LE(fs::file_size(Path("on")), fs::file_size(Path("off")));  // to a multiple of 64
   const Json plain = Json::parse(Octet({"inspect", Path("off"), "--json"}).out);
   const Json coded = Json::parse(Octet({"inspect", Path("on"), "--json"}).out);
