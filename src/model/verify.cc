@@ -48,12 +48,12 @@ Status CheckTensor(const fb::Model& file, const fb::Tensor& t) {
     OCTET_REQUIRE(d > 0, "dimension %u is %d", i, d);
     // No overflow: bytes <= 2^40 and d < 2^31.
     bytes *= static_cast<uint64_t>(d);
-    OCTET_REQUIRE(bytes <= kMaxTensorBytes && bytes <= std::numeric_limits<size_t>::max() / 2,
-                  "the tensor is too large");
+    OCTET_REQUIRE(bytes <= kMaxTensorBytes, "the tensor is too large");
   }
   // Operators count elements in 32 bits.
   OCTET_REQUIRE(bytes / element <= std::numeric_limits<int32_t>::max(),
                 "the tensor has more than 2^31 - 1 elements");
+  OCTET_REQUIRE(bytes <= std::numeric_limits<size_t>::max() / 2, "the tensor is too large");
   const uint32_t scales = t.scale() != nullptr ? t.scale()->size() : 0;
   if (scales > 0) {
     for (float s : *t.scale()) {
