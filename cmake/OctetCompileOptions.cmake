@@ -23,7 +23,7 @@ target_compile_options(octet_flags INTERFACE
   $<$<BOOL:${OCTET_WERROR}>:-Werror>)
 # gcc notes wherever it passes an argument that gcc 7.1 or 10.1 changed how; nothing here was made by
 # an older one.
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_SYSTEM_PROCESSOR MATCHES "^arm")
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(arm|aarch64)")
   target_compile_options(octet_flags INTERFACE -Wno-psabi)
 endif()
 # Alignment of constants in the file (schema/octet.fbs).
