@@ -156,6 +156,38 @@ TEST(OnnxQuantised, QLinearConvWithZeroPoints) {
       }
 }
 
+// DynamicQuantizeLinear as its definition spells it out, and back.
+TEST(OnnxQuantised, ScalesThatAreComputed) {
+  const Tensor x = Random({2, 5}, 1, 3);
+  OnnxMaker m(18);
+  m.Input("x", x.shape);
+  m.Scale("0", 0);
+  m.Scale("255", 255);
+  m.Node("ReduceMin", {"x"}, "min");
+  m.Int("keepdims", 0);
+  m.Node("ReduceMax", {"x"}, "max");
+  m.Int("keepdims", 0);
+  m.Node("Min", {"min", "0"}, "low");
+  m.Node("Div", {m.Node("Sub", {m.Node("Max", {"max", "0"}, "high"), "low"}, "width"), "255"}, "s");
+  m.Node("Sub", {"0", m.Node("Div", {"low", "s"}, "ratio")}, "z");
+  m.Node("Cast", {m.Node("Round", {"z"}, "whole")}, "zero");
+  m.Int("to", test::kU8);
+  m.Node("QuantizeLinear", {"x", "s", "zero"}, "q");
+  m.Node("DequantizeLinear", {"q", "s", "zero"}, "y");
+  m.Output("q");
+  m.Output("y");
+  const auto [least, most] = std::minmax_element(x.values.begin(), x.values.end());
+  const float scale = (*most - *least) / 255, zero = std::nearbyint(-*least / scale);
+  const std::vector<Bytes> got = RunBytes(m, {ToBytes(x.values)});
+  ASSERT_EQ(got.size(), 2u);
+  ASSERT_EQ(got[0].size(), x.values.size());
+  const Floats back = ToFloats(got[1]);
+  for (size_t i = 0; i < x.values.size(); ++i) {
+    EXPECT_EQ(got[0][i], ToU8(x.values[i], scale, static_cast<int>(zero)));
+    EXPECT_NEAR(back[i], (static_cast<float>(got[0][i]) - zero) * scale, 1e-5f);
+  }
+}
+
 // The first node that reads an input of bytes need not say what they mean.
 TEST(OnnxQuantised, FlattensBytes) {
   Bytes x(12), wanted;

@@ -60,11 +60,68 @@ Status EmitQuantizeAlong(Node& n, int32_t x, const Quant& quant) {
   return OCTET_OK;
 }
 
+// Is the scale or the zero point no constant?
+bool IsComputed(Node& n) { return !n.b.Constant(n.in(1)) || (n.has(2) && !n.b.Constant(n.in(2))); }
+
+Status CheckComputed(Node& n, DType type) {
+  for (int i = 1; i < n.inputs(); ++i) {
+    if (!n.has(i)) continue;
+    if (Elements(n.dims(i)) != 1 || n.rank(i) > 1) {
+      return Fail(OCTET_UNSUPPORTED, "computes %s scales", Text(n.dims(i)).c_str());
+    }
+  }
+  if (n.value(1).type != DType::FLOAT32 || (n.has(2) && n.value(2).type != type)) {
+    return Fail(OCTET_INVALID_MODEL, "has a scale of %s and a zero point of %s",
+                TypeName(n.value(1).type), n.has(2) ? TypeName(n.value(2).type) : "nothing");
+  }
+  return OCTET_OK;
+}
+
+// Integers as float32.
+int32_t EmitNumbers(Node& n, int32_t x) {
+  const Layout layout = n.b.Preferred(x);
+  const int32_t from = n.b.Raw(x, layout);
+  const int32_t out = Like(n, x);
+  n.b.Emit(OpKind::CAST, {from}, n.b.Output(out, layout));
+  return out;
+}
+
+// As DynamicQuantizeLinear, where it is spelled out.
+Status QuantizeByComputed(Node& n) {
+  const DType type = n.has(2) ? n.value(2).type : DType::UINT8;
+  OCTET_RETURN_IF_ERROR(CheckComputed(n, type));
+  if (!Is8Bit(type) && type != DType::INT16) {
+    return Fail(OCTET_UNSUPPORTED, "quantises to %s", TypeName(type));
+  }
+  const int32_t x = n.in(0);
+  const int32_t divided = Like(n, x), rounded = Like(n, x), shifted = Like(n, x);
+  float low, high;
+  TypeRange(type, &low, &high);
+  OCTET_RETURN_IF_ERROR(EmitBinary(&n.b, OpKind::DIV, x, n.in(1), divided, -1e6f, 1e6f));
+  OCTET_RETURN_IF_ERROR(EmitRound(n, divided, rounded));
+  const int32_t zero = n.has(2) ? EmitNumbers(n, n.in(2)) : FloatConstant(&n.b, 0);
+  OCTET_RETURN_IF_ERROR(EmitBinary(&n.b, OpKind::ADD, rounded, zero, shifted, low, high));
+  n.Alias(EmitCast(n, shifted, type));
+  return OCTET_OK;
+}
+
+Status DequantizeByComputed(Node& n) {
+  OCTET_RETURN_IF_ERROR(CheckComputed(n, n.value(0).type));
+  int32_t x = EmitNumbers(n, n.in(0));
+  if (n.has(2)) {
+    const int32_t zero = EmitNumbers(n, n.in(2)), moved = Like(n, x);
+    OCTET_RETURN_IF_ERROR(EmitBinary(&n.b, OpKind::SUB, x, zero, moved));
+    x = moved;
+  }
+  return EmitBinary(&n.b, OpKind::MUL, x, n.in(1), n.Result(DType::FLOAT32, n.dims(0)));
+}
+
 }  // namespace
 
 Status ImportQuantizeLinear(Node& n) {
   const Dims dims = n.dims(0);
   Quant quant;
+  if (n.value(0).type == DType::FLOAT32 && IsComputed(n)) return QuantizeByComputed(n);
   OCTET_RETURN_IF_ERROR(n.b.ReadQuant(n.proto(), 1, &dims, &quant));
   if (quant.type == DType::INT32) return Fail(OCTET_UNSUPPORTED, "quantises to uint16 or int32");
   const int32_t x = n.in(0);
@@ -97,8 +154,9 @@ Status ImportDequantizeLinear(Node& n) {
   const Dims dims = n.dims(0);
   const int32_t x = n.in(0);
   Quant quant;
-  OCTET_RETURN_IF_ERROR(n.b.ReadQuant(n.proto(), 1, &dims, &quant));
   if (n.value(0).type == DType::FLOAT32) return Fail(OCTET_INVALID_MODEL, "its input is float32");
+  if (IsComputed(n)) return DequantizeByComputed(n);
+  OCTET_RETURN_IF_ERROR(n.b.ReadQuant(n.proto(), 1, &dims, &quant));
   if (quant.type != n.value(0).type) {
     return Fail(OCTET_INVALID_MODEL, "its input is %s, its zero point %s",
                 TypeName(n.value(0).type), TypeName(quant.type));

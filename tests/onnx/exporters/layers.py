@@ -61,8 +61,10 @@ def compare(command, path, samples, verbose=False):
     cut = list(pieces(model))
     data = np.load(samples)
     consts = {w.name for w in model.graph.initializer}
-    feeds = {v.name: data[f"x{i}"][:1] for i, v in
-             enumerate(v for v in model.graph.input if v.name not in consts)}
+    feeds = {}
+    for i, value in enumerate(v for v in model.graph.input if v.name not in consts):
+        batch = value.type.tensor_type.shape.dim[0].dim_value
+        feeds[value.name] = data[f"x{i}"][:max(1, batch)]
     names = [end for _, _, end in cut]
     wider = onnx.ModelProto()
     wider.CopyFrom(model)
