@@ -157,7 +157,7 @@ TEST(OnnxFloat, WherePicksBesideInfinities) {
   m.Output("y");
   Floats wanted = x.values;
   for (const size_t i : {1u, 4u}) {
-    if (!(wanted[i] > 0)) wanted[i] = std::numeric_limits<float>::lowest();
+    if (!(wanted[i] > 0)) wanted[i] = -0x1p126f;
   }
   ExpectNear(RunModel(m, {x}), wanted, 0);
 }
@@ -197,6 +197,33 @@ TEST(OnnxFloat, CausalAttention) {
     ASSERT_EQ(graph.ops.size(), 2u);
     EXPECT_EQ(graph.ops[0].kind, OpKind::ADD);
     EXPECT_EQ(graph.ops[1].kind, OpKind::SOFTMAX);
+  }
+}
+
+// A row that is masked entirely has a softmax that is no number.
+TEST(OnnxFloat, RowsThatAreMaskedEntirely) {
+  const Tensor x = Random({2, 2}, 1, 3);
+  for (const bool constant : {false, true}) {
+    OnnxMaker m(18);
+    m.Input("x", x.shape);
+    m.Floats("low", {}, {-std::numeric_limits<float>::infinity()});
+    m.Floats("zero", {}, {0});
+    if (constant) {
+      m.Constant<uint8_t>("mask", {2, 2}, {0, 0, 0, 1}, 9);
+    } else {
+      m.Input("mask", {2, 2}, 9);
+    }
+    m.Node("Add", {"x", m.Node("Where", {"mask", "zero", "low"}, "w")}, "masked");
+    m.Node("Softmax", {"masked"}, "s");
+    m.Int("axis", -1);
+    m.Node("IsNaN", {"s"}, "nan");
+    m.Node("Where", {"nan", "zero", "s"}, "y");
+    m.Output("y");
+    std::vector<Bytes> inputs = {ToBytes(x.values)};
+    if (!constant) inputs.push_back({0, 0, 0, 1});
+    const std::vector<Bytes> got = RunBytes(m, inputs);
+    ASSERT_EQ(got.size(), 1u);
+    ExpectNear(ToFloats(got[0]), {0, 0, 0, 1}, 1e-6f);
   }
 }
 

@@ -114,6 +114,10 @@ Status ImportPair(Node& n, OpKind kind, int32_t x, int32_t y, const Dims& out) {
     return Fail(OCTET_INVALID_MODEL, "has types %s and %s", TypeName(n.b[x].type),
                 TypeName(n.b[y].type));
   }
+  if (kind == OpKind::ADD) {
+    OCTET_RETURN_IF_ERROR(MakeFinite(&n.b, &x));
+    OCTET_RETURN_IF_ERROR(MakeFinite(&n.b, &y));
+  }
   return EmitBinary(&n.b, kind, x, y, n.Result(n.b[x].type, out));
 }
 
@@ -368,6 +372,11 @@ Status ImportComparison(Node& n) {
                       : type == "LessOrEqual" ? OpKind::LESS_EQUAL
                       : type == "Greater"     ? OpKind::GREATER
                                               : OpKind::GREATER_EQUAL;
+  bool done = false;
+  for (int32_t i = 0; i < 2 && kind == OpKind::EQUAL; ++i) {
+    OCTET_RETURN_IF_ERROR(ImportEqualsInfinity(n, i, &done));
+    if (done) return OCTET_OK;
+  }
   Dims out;
   OCTET_RETURN_IF_ERROR(BroadcastDims(n.dims(0), n.dims(1), &out));
   return EmitBinary(&n.b, kind, n.in(0), n.in(1), n.Result(DType::BOOL, out));

@@ -79,6 +79,10 @@ bool MapTable(Node& n, int32_t source, const FloatTable& table, int32_t depth);
 // ---- select.cc ----
 Status ImportWhere(Node& n);
 Status ImportIsNaN(Node& n);
+// A float32 constant without infinities: sums and products with 0 are to be numbers.
+Status MakeFinite(Builder* b, int32_t* x);
+// Equal of input x and a constant minus infinity, as which MakeFinite's number counts.
+Status ImportEqualsInfinity(Node& n, int32_t x, bool* done);
 
 // ---- sequence.cc ----
 Status ImportSplitToSequence(Node& n);
