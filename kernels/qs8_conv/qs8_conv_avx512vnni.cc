@@ -207,7 +207,8 @@ template <int kUnit, int kMost>
 static Cut CutPixels(int32_t pixels) {
   const uint32_t units = static_cast<uint32_t>(pixels) / kUnit;
   const uint32_t tiles = (units + kMost / kUnit - 1) / (kMost / kUnit);
-  if (tiles == 0) return {kUnit, 0, 0, 0};
+  if (tiles <= 1)
+    return {kUnit, static_cast<int32_t>(units * kUnit), 0, static_cast<int32_t>(tiles)};
   const uint32_t rows = units / tiles, larger = units % tiles;
   return {kUnit, static_cast<int32_t>(rows * kUnit), static_cast<int32_t>(larger),
           static_cast<int32_t>(tiles - larger)};

@@ -72,8 +72,11 @@ int32_t PanelPixels(const QS8ConvShape& s, const ConvX86Isa& isa) {
     n = kThinPanelBytes / row < kThinPixels ? kThinPanelBytes / row : kThinPixels;
   }
   if (n * row > static_cast<int64_t>(kPanelBytes)) n = static_cast<int64_t>(kPanelBytes) / row;
-  const int64_t unit = tiles ? 32 : 6, least = tiles ? 32 : 12;
-  n = n < least ? least : n / unit * unit;
+  if (tiles) {
+    n = n < 32 ? 32 : n / 32 * 32;
+  } else {
+    n = n < 12 ? 12 : n / 6 * 6;
+  }
   const int64_t rows = int64_t{s.batch} * s.out_h;
   const int64_t all = (s.run_rows > 0 && s.run_rows < rows ? s.run_rows : rows) * s.out_w;
   return static_cast<int32_t>(all < n ? all : n);
@@ -93,6 +96,7 @@ int32_t PanelRows(const QS8ConvShape& s, int32_t rows) {
 
 int32_t BandRows(const QS8ConvShape& s, const ConvX86Isa& isa) {
   if (s.dilation_h > 1 && s.kernel_h > 1) return 1;
+  if (s.band_limit() == 1) return 1;
   const int32_t wanted = CeilDiv(kConvX86MaxPixels / 2, s.out_w);
   int32_t rows = wanted < s.band_limit() ? wanted : s.band_limit();
   const size_t row_bytes = PanelRowBytes(s, isa);
@@ -211,32 +215,34 @@ class Runner {
     const size_t in_c = static_cast<size_t>(s_.in_c), out_c = static_cast<size_t>(s_.out_c);
     const int32_t panel_pixels = PanelPixels(s_, isa_);
     const int64_t total = int64_t{run_.row_end - run_.row_begin} * width;
-    const int32_t panels = static_cast<int32_t>((total + panel_pixels - 1) / panel_pixels);
+    // Divisions that a single panel, or a single row of a ring, can do without would take a good
+    // part of its time.
+    const int32_t panels =
+        total <= panel_pixels ? 1 : static_cast<int32_t>((total + panel_pixels - 1) / panel_pixels);
     // Rows that lie one behind the other are one long row.
     const int32_t rows = run_.row_end - run_.row_begin;
-    const bool contiguous = run_.input.contiguous(run_.row_begin, rows) == rows &&
-                            run_.output.contiguous(run_.row_begin, rows) == rows &&
-                            run_.input.stride == in_c * static_cast<size_t>(width) &&
-                            run_.output.stride == out_c * static_cast<size_t>(width);
+    const bool contiguous = rows == 1 || (run_.input.contiguous(run_.row_begin, rows) == rows &&
+                                          run_.output.contiguous(run_.row_begin, rows) == rows &&
+                                          run_.input.stride == in_c * static_cast<size_t>(width) &&
+                                          run_.output.stride == out_c * static_cast<size_t>(width));
     // Where the panel would hold the same bytes, and steps end where pixels do, none is needed.
     const bool direct = contiguous && isa_.signed_bytes && s_.groups == 1 &&
                         layout_.steps * isa_.unit == layout_.segment;
+    const int8_t* const from = contiguous ? run_.input.row(run_.row_begin) : nullptr;
     if (contiguous) {
-      const uint8_t* in =
-          direct ? reinterpret_cast<const uint8_t*>(run_.input.row(run_.row_begin)) : panel_;
+      const uint8_t* in = direct ? reinterpret_cast<const uint8_t*>(from) : panel_;
       List(0, panel_pixels, in, pixel_bytes_, run_.output.row(run_.row_begin));
     }
     int32_t row = run_.row_begin, x = 0;
     int64_t done = 0;
     for (int32_t i = 0; i < panels; ++i) {
-      const int32_t n = static_cast<int32_t>(total * (i + 1) / panels - done);
+      const int32_t n = static_cast<int32_t>(panels == 1 ? total : total * (i + 1) / panels - done);
       if (contiguous) {
         const size_t pixel = static_cast<size_t>(done);
         if (direct) {
           in_delta_ = static_cast<ptrdiff_t>(pixel * in_c);
         } else {
-          isa_.copy(run_.input.row(run_.row_begin) + pixel * in_c, static_cast<size_t>(n) * in_c,
-                    panel_);
+          isa_.copy(from + pixel * in_c, static_cast<size_t>(n) * in_c, panel_);
         }
         out_delta_ = static_cast<ptrdiff_t>(pixel * out_c);
       }
@@ -279,8 +285,7 @@ class Runner {
       const int32_t b = row / s_.out_h, y = row % s_.out_h;
       int32_t rows = s_.out_h - y;  // a band stays within an image
       if (rows > run_.row_end - row) rows = run_.row_end - row;
-      // Bands of equal height.
-      rows = CeilDiv(rows, CeilDiv(rows, band));
+      if (rows > band) rows = CeilDiv(rows, CeilDiv(rows, band));  // bands of equal height
       const int32_t panel_rows = PanelRows(s_, rows);
       for (int32_t i = 0; i < panel_rows; ++i) {
         const int32_t iy = y * s_.stride_h - s_.pad_top + i * (slots ? s_.dilation_h : 1);
@@ -371,7 +376,8 @@ class Runner {
     const uint8_t* weights = pack + layout_.weights_at;
     const int32_t cin = s_.group_in_c(), cout = s_.group_out_c();
     job_.pixels = pixels;
-    for (int32_t g = run_.channel_begin / cout; g < s_.groups && g * cout < run_.channel_end; ++g) {
+    const int32_t first_group = s_.groups == 1 ? 0 : run_.channel_begin / cout;
+    for (int32_t g = first_group; g < s_.groups && g * cout < run_.channel_end; ++g) {
       // This group's channels of the run, counted from the group's first.
       const int32_t begin = run_.channel_begin > g * cout ? run_.channel_begin - g * cout : 0;
       const int32_t end = run_.channel_end < (g + 1) * cout ? run_.channel_end - g * cout : cout;
