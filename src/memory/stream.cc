@@ -19,6 +19,9 @@ constexpr int32_t kLongestSegment = 48;  // operators
 // MobileNets take beyond whole operators, by step: 0.08 to 0.18 us, in which some 8 KB of weights
 // come from the second-level cache.
 constexpr uint64_t kStepCharge = 8192;
+// What --optimize ram may cost of the time, by estimate, before it takes more RAM: 1.25 measured.
+constexpr double kSlow = 1.22;
+constexpr uint64_t kMostSparePercent = 25;
 constexpr uint64_t kImpossible = std::numeric_limits<uint64_t>::max();
 
 struct Cost {
@@ -39,9 +42,17 @@ void Add(const Cost& cost, StreamChoice* choice) {
 
 }  // namespace
 
+// What a multiply-accumulate takes, in bytes of weights like kStepCharge.
+double MacCharge(IsaSet isa) {
+  if (isa.has(Isa::kAvx512Vnni)) return 0.6;
+  return isa.has(Isa::kAvxVnni) ? 1.0 : 2.0;
+}
+
 struct StreamPlanner::Impl {
   const Graph& graph;
   StreamModel model;
+  double layers = 0;  // the time of running layer by layer
+  double work = 0;    // the part of it that no choice changes
   int32_t count = 0;
 
   struct Candidate {
@@ -50,9 +61,16 @@ struct StreamPlanner::Impl {
   };
   std::vector<std::vector<Candidate>> by_end;  // candidates that end before operator i, by i
 
-  Impl(const Graph& g, IsaSet isa, bool row_fed)
-      : graph(g), model(MakeStreamModel(g, isa, row_fed)) {
+  const bool row_fed;
+
+  Impl(const Graph& g, IsaSet isa, bool fed)
+      : graph(g), model(MakeStreamModel(g, isa, fed)), row_fed(fed) {
     count = static_cast<int32_t>(model.ops.size());
+    for (const StreamOp& op : model.ops) {
+      work += static_cast<double>(op.macs) * MacCharge(isa);
+      layers += static_cast<double>(op.weight_bytes + kStepCharge);
+    }
+    layers += work;
     by_end.resize(static_cast<size_t>(count) + 1);
     for (int32_t begin = 0; begin < count; ++begin) {
       Consider({begin, begin + 1, 0, 0});
@@ -68,6 +86,11 @@ struct StreamPlanner::Impl {
         }
       }
     }
+  }
+
+  // A run of the choice over one layer by layer.
+  double Slowdown(const StreamChoice& choice) const {
+    return (work + static_cast<double>(choice.time)) / layers;
   }
 
   const Cost& CostOf(const StreamSegment& segment) const {
@@ -360,6 +383,17 @@ bool StreamPlanner::Best(uint64_t limit, uint32_t spare_percent, StreamChoice* c
   if (limit != 0 || spare_percent > 0) search.Climb(allowed, Faster);
   const Placed* best = search.Best(allowed, Faster);
   if (best == nullptr) return false;
+  if (limit == 0 && spare_percent > 0 && !impl_->row_fed) {
+    const uint64_t least = search.Best(UINT64_MAX, Smaller)->plan.arena_bytes;
+    for (uint64_t percent = 5;
+         impl_->Slowdown(best->choice) > kSlow && percent <= kMostSparePercent; percent += 5) {
+      allowed = least + least / 100 * percent;
+      search.TryLive(allowed);
+      search.Climb(allowed, Faster);
+      const Placed* faster = search.Best(allowed, Faster);
+      if (impl_->Slowdown(faster->choice) <= kSlow) best = faster;
+    }
+  }
   *choice = best->choice;
   *plan = best->plan;
   return true;

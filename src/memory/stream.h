@@ -47,7 +47,9 @@ class StreamPlanner {
   StreamPlanner& operator=(const StreamPlanner&) = delete;
 
   // The least time with an arena within `limit`; false if nothing was found. Limit 0: the smallest
-  // arena that could be found, or up to spare_percent more where that takes less time.
+  // arena that could be found, or up to spare_percent more where that takes less time. With spare
+  // and without row-fed input it may be up to a quarter more, where else a run would take more than
+  // a quarter longer than layer by layer.
   bool Best(uint64_t limit, uint32_t spare_percent, StreamChoice* choice, Plan* plan) const;
 
   // The least time whose live bytes stay within `limit`; false if no choice does. drift_price

@@ -47,6 +47,7 @@ void FindScratch(const OpView& view, const OpDef& def, IsaSet isa, StreamOp* s) 
     Binding binding;
     binding.step_rows = rows;
     def.bind(view, isa, &binding);
+    s->macs = binding.macs;
     return (uint64_t{binding.scratch_bytes} + 63) / 64 * 64;
   };
   const uint64_t all = ask(0);

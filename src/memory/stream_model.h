@@ -24,6 +24,7 @@ struct StreamOp {
   bool by_rows = false;             // can run a few rows at a time
   int32_t in_place = -1;            // storage that output 0 may overwrite row by row
   uint64_t weight_bytes = 0;
+  uint64_t macs = 0;
   std::vector<uint64_t> scratch;  // for steps of at most so many rows, by rows - 1
 
   // For steps of at most `most_rows` rows.

@@ -126,7 +126,7 @@ TEST(RamLimit, IsMetOrRefused) {
     if (goal == compiler::Goal::kRam) {
       ASSERT_EQ(compiler::Convert(source.data(), source.size(), options, &file, &report), OCTET_OK);
       EXPECT_GE(report.total_bytes, least);
-      EXPECT_LE(report.total_bytes, least + least / 50);
+      EXPECT_LE(report.total_bytes, least + least / 4);
     }
     options.ram_limit = least;
     EXPECT_EQ(compiler::Convert(source.data(), source.size(), options, &file, &report), OCTET_OK)
