@@ -18,8 +18,8 @@
 namespace octet::compiler {
 namespace {
 
-// Of the smallest arena, for which --optimize ram always takes a faster plan: the last few bytes can
-// be dear, since they take bands of single rows. A limit may still ask for the smallest.
+// Of the smallest arena, for which --optimize ram always takes a faster plan: the last few bytes
+// can be dear, since they take bands of single rows. A limit may still ask for the smallest.
 constexpr uint32_t kSparePercent = 2;
 
 bool HasIdentifier(const uint8_t* data, size_t size, const char* identifier) {
