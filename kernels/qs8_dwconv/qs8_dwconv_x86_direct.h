@@ -64,10 +64,50 @@ OCTET_INLINE void Move(Int (&to)[4], const Int (&from)[4]) {
   to[3] = from[3];
 }
 
-// R output rows (of each piece) of one block. kWhole: one piece of kV channels.
+// The bytes of one pixel, or one a piece, in R rows, from the three columns that it reads.
+template <int kSets, int R, Finish F>
+OCTET_INLINE void Outputs(const DirectArgs& a, const uint8_t* pack, const Int (&x0)[4],
+                          const Int (&x1)[4], const Int (&x2)[4], Int (&out)[R]) {
+  constexpr int kTaps = 3 * kSets;
+  Int half[2][R];
+  OCTET_UNROLL for (int h = 0; h < 2; ++h) {
+    Int quarter[2][R];
+    OCTET_UNROLL for (int q = 0; q < 2; ++q) {
+      const int j = 2 * h + q;
+      const Int bias = Ops::Load(pack + (kDwBias + j) * kV);
+      Int acc[R];
+      OCTET_UNROLL for (int r = 0; r < R; ++r) acc[r] = bias;
+      OCTET_UNROLL for (int n = 0; n < 3; ++n) {
+        Int parts[kParts];
+        Ops::Parts(n == 0 ? x0[j] : (n == 1 ? x1[j] : x2[j]), parts);
+        OCTET_UNROLL for (int set = 0; set < kSets; ++set) {
+          OCTET_UNROLL for (int part = 0; part < kParts; ++part) {
+            OCTET_UNROLL for (int r = 0; r < R; ++r) {
+              // The second set is the same for every tap and channel.
+              const int tap = (r * kTaps + (set == 0 ? n : 3)) * 4 + (set == 0 ? j : 0);
+              acc[r] = Ops::Dot(acc[r], parts[part],
+                                Ops::Load(pack + (kDwWeights + tap * kParts + part) * kV));
+            }
+          }
+        }
+      }
+      OCTET_UNROLL for (int r = 0; r < R; ++r) quarter[q][r] = FinishInt<F>(acc[r], pack, j);
+    }
+    OCTET_UNROLL for (int r = 0; r < R; ++r) {
+      half[h][r] = Ops::Pack32(quarter[0][r], quarter[1][r]);
+      if (AddsZeroPoint(F)) half[h][r] = Ops::AddSaturate16(half[h][r], a.zero_point);
+    }
+  }
+  OCTET_UNROLL for (int r = 0; r < R; ++r) {
+    out[r] = Ops::Pack16(half[0][r], half[1][r]);
+    if (HasClamp(F)) out[r] = Ops::Clamp8(out[r], a.act_min, a.act_max);
+  }
+}
+
+// R output rows (of each piece) of one block. kWhole: one piece of kV channels; else all pieces are
+// at the same column.
 template <int kStride, int kSets, int R, int P, bool kWhole, Finish F>
 OCTET_NOINLINE void Direct(const DirectArgs& a) {
-  constexpr int kTaps = 3 * kSets;
   constexpr int kRows = R == 2 ? 4 : 3;
   using Column = Int[4];
   const uint8_t* const pack = a.pack;
@@ -85,10 +125,8 @@ OCTET_NOINLINE void Direct(const DirectArgs& a) {
     to[i] = kWhole || a.out[i] != nullptr ? a.out[i] : spare;
   }
   const Ops::Mask mask = Ops::MaskOf(kWhole ? kV : a.channels);
-  // Whole: 0 is the first column inside. Pieces: the first one at which all are.
-  const uint32_t inside = static_cast<uint32_t>(kWhole ? a.inside : a.apart - a.together);
-  const uint32_t plain = static_cast<uint32_t>(kWhole ? 0 : a.plain - a.together);
-  uint32_t column = 0u - static_cast<uint32_t>(kWhole ? a.before : a.together);
+  const uint32_t inside = static_cast<uint32_t>(a.inside);
+  uint32_t column = 0u - static_cast<uint32_t>(a.before);
   const Int zeros = Ops::Load(a.zeros);
   const auto next = [&](Column & x) __attribute__((always_inline)) {
     Int in[4] = {zeros, zeros, zeros, R == 2 ? zeros : Ops::Zero()};
@@ -100,66 +138,29 @@ OCTET_NOINLINE void Direct(const DirectArgs& a) {
           OCTET_KEEP_POINTER(from[k]);
         }
       } else {
-        const bool masked = Ops::kMasks || column < plain;
+        const bool plain = Ops::kMasks || column < static_cast<uint32_t>(a.plain);
         OCTET_UNROLL for (int k = 0; k < kRows; ++k) {
-          in[k] = masked ? Ops::LoadPieces<P>(from + k * P, mask)
-                         : LoadCarefully<P>(from + k * P, static_cast<size_t>(a.channels));
+          in[k] = plain ? Ops::LoadPieces<P>(from + k * P, mask)
+                        : LoadCarefully<P>(from + k * P, static_cast<size_t>(a.channels));
           OCTET_UNROLL for (int p = 0; p < P; ++p) {
             from[k * P + p] += step[k * P + p];
             OCTET_KEEP_POINTER(from[k * P + p]);
           }
         }
       }
-    } else if (!kWhole) {
-      // By way of copies, since what others may write to stays in memory.
-      const int8_t* moved[kRows * P];
-      Int loaded[4];
-      OCTET_UNROLL for (int i = 0; i < kRows * P; ++i) moved[i] = from[i];
-      LoadBorder<kRows, P>(a, static_cast<int32_t>(column) + a.together, mask, step, moved, loaded);
-      OCTET_UNROLL for (int i = 0; i < kRows * P; ++i) from[i] = moved[i];
-      OCTET_UNROLL for (int k = 0; k < kRows; ++k) in[k] = loaded[k];
     }
     ++column;
     Ops::Interleave4(in, x);
   };
   const auto output = [&](const Column& x0, const Column& x1, const Column& x2)
       __attribute__((always_inline)) {
-    Int half[2][R];
-    OCTET_UNROLL for (int h = 0; h < 2; ++h) {
-      Int quarter[2][R];
-      OCTET_UNROLL for (int q = 0; q < 2; ++q) {
-        const int j = 2 * h + q;
-        const Int bias = Ops::Load(pack + (kDwBias + j) * kV);
-        Int acc[R];
-        OCTET_UNROLL for (int r = 0; r < R; ++r) acc[r] = bias;
-        OCTET_UNROLL for (int n = 0; n < 3; ++n) {
-          Int parts[kParts];
-          Ops::Parts(n == 0 ? x0[j] : (n == 1 ? x1[j] : x2[j]), parts);
-          OCTET_UNROLL for (int set = 0; set < kSets; ++set) {
-            OCTET_UNROLL for (int part = 0; part < kParts; ++part) {
-              OCTET_UNROLL for (int r = 0; r < R; ++r) {
-                // The second set is the same for every tap and channel.
-                const int tap = (r * kTaps + (set == 0 ? n : 3)) * 4 + (set == 0 ? j : 0);
-                acc[r] = Ops::Dot(acc[r], parts[part],
-                                  Ops::Load(pack + (kDwWeights + tap * kParts + part) * kV));
-              }
-            }
-          }
-        }
-        OCTET_UNROLL for (int r = 0; r < R; ++r) quarter[q][r] = FinishInt<F>(acc[r], pack, j);
-      }
-      OCTET_UNROLL for (int r = 0; r < R; ++r) {
-        half[h][r] = Ops::Pack32(quarter[0][r], quarter[1][r]);
-        if (AddsZeroPoint(F)) half[h][r] = Ops::AddSaturate16(half[h][r], a.zero_point);
-      }
-    }
+    Int out[R];
+    Outputs<kSets, R, F>(a, pack, x0, x1, x2, out);
     OCTET_UNROLL for (int r = 0; r < R; ++r) {
-      Int out = Ops::Pack16(half[0][r], half[1][r]);
-      if (HasClamp(F)) out = Ops::Clamp8(out, a.act_min, a.act_max);
       if (kWhole) {
-        Ops::Store(to[r], out);
+        Ops::Store(to[r], out[r]);
       } else {
-        Ops::StorePieces<P>(to + r * P, out, mask, a.channels);
+        Ops::StorePieces<P>(to + r * P, out[r], mask, a.channels);
       }
       OCTET_UNROLL for (int p = 0; p < P; ++p) {
         if (kWhole || to[r * P + p] != spare) to[r * P + p] += a.pixel;
@@ -208,6 +209,76 @@ OCTET_NOINLINE void Direct(const DirectArgs& a) {
   }
 }
 
+// R output rows of each piece of one block that isn't whole, each piece at its own column.
+template <int kStride, int kSets, int R, int P, Finish F>
+OCTET_NOINLINE void Pieces(const DirectArgs& a) {
+  constexpr int kRows = R == 2 ? 4 : 3;
+  using Column = Int[4];
+  const uint8_t* const pack = a.pack;
+  const int8_t* from[kRows * P];
+  size_t step[kRows * P];
+  OCTET_UNROLL for (int i = 0; i < kRows * P; ++i) {
+    from[i] = a.rows[i] != nullptr ? a.rows[i] : a.zeros;
+    step[i] = a.rows[i] != nullptr ? a.pixel : 0;
+  }
+  // Rows that aren't wanted are written to a spare place.
+  alignas(64) int8_t spare[kV];
+  int8_t* to[R * P];
+  OCTET_UNROLL for (int i = 0; i < R * P; ++i) to[i] = a.out[i] != nullptr ? a.out[i] : spare;
+  const Ops::Mask mask = Ops::MaskOf(a.channels);
+  // Counted from the first column at which all pieces are in the image.
+  const uint32_t inside = static_cast<uint32_t>(a.apart - a.together);
+  const uint32_t plain = Ops::kMasks ? inside : static_cast<uint32_t>(a.plain - a.together);
+  uint32_t column = 0u - static_cast<uint32_t>(a.together);
+  const Int zeros = Ops::Load(a.zeros);
+  const auto next = [&](Column & x) __attribute__((always_inline)) {
+    Int in[4] = {zeros, zeros, zeros, R == 2 ? zeros : Ops::Zero()};
+    if (column < plain) {
+      OCTET_UNROLL for (int k = 0; k < kRows; ++k) {
+        in[k] = Ops::LoadPieces<P>(from + k * P, mask);
+        OCTET_UNROLL for (int p = 0; p < P; ++p) {
+          from[k * P + p] += step[k * P + p];
+          OCTET_KEEP_POINTER(from[k * P + p]);
+        }
+      }
+    } else {
+      // By way of copies, since what others may write to stays in memory.
+      const int8_t* moved[kRows * P];
+      Int loaded[4];
+      OCTET_UNROLL for (int i = 0; i < kRows * P; ++i) moved[i] = from[i];
+      LoadBorder<kRows, P>(a, static_cast<int32_t>(column) + a.together, mask, step, moved, loaded);
+      OCTET_UNROLL for (int i = 0; i < kRows * P; ++i) from[i] = moved[i];
+      OCTET_UNROLL for (int k = 0; k < kRows; ++k) in[k] = loaded[k];
+    }
+    ++column;
+    Ops::Interleave4(in, x);
+  };
+  const auto output = [&](const Column& x0, const Column& x1, const Column& x2)
+      __attribute__((always_inline)) {
+    Int out[R];
+    Outputs<kSets, R, F>(a, pack, x0, x1, x2, out);
+    OCTET_UNROLL for (int r = 0; r < R; ++r) {
+      Ops::StorePieces<P>(to + r * P, out[r], mask, a.channels);
+      OCTET_UNROLL for (int p = 0; p < P; ++p) {
+        if (to[r * P + p] != spare) to[r * P + p] += a.pixel;
+      }
+    }
+  };
+
+  Column x0, x1, x2;
+  int32_t left = a.out_w;
+  next(x0);
+  if (kStride == 1) next(x1);
+  OCTET_NO_UNROLL for (; left > 0;) {
+    if (kStride == 2) next(x1);
+    next(x2);
+    output(x0, x1, x2);
+    if (--left == 0) break;
+    Move(x0, kStride == 2 ? x2 : x1);
+    if (kStride == 1) Move(x1, x2);
+  }
+}
+
 using DirectFn = void (*)(const DirectArgs&);
 
 template <int kStride, int R>
@@ -234,12 +305,34 @@ DirectFn PickWhole(const QS8DwConvShape& s, const DwX86Plan& plan, int rows, Fin
 template <int kStride, int R, int P>
 DirectFn PickPieces(int32_t sets, Finish f) {
   if (sets == 2) {
-    return f == Finish::kInteger ? Direct<kStride, kDirectSets, R, P, false, Finish::kInteger>
-                                 : Direct<kStride, kDirectSets, R, P, false, Finish::kReluPatched>;
+    return f == Finish::kInteger ? Pieces<kStride, kDirectSets, R, P, Finish::kInteger>
+                                 : Pieces<kStride, kDirectSets, R, P, Finish::kReluPatched>;
   }
-  if (f == Finish::kInteger) return Direct<kStride, 1, R, P, false, Finish::kInteger>;
-  return IsSigned(f) ? Direct<kStride, 1, R, P, false, Finish::kSignedPatched>
-                     : Direct<kStride, 1, R, P, false, Finish::kReluPatched>;
+  if (f == Finish::kInteger) return Pieces<kStride, 1, R, P, Finish::kInteger>;
+  return IsSigned(f) ? Pieces<kStride, 1, R, P, Finish::kSignedPatched>
+                     : Pieces<kStride, 1, R, P, Finish::kReluPatched>;
+}
+
+// All at the same column, which is faster; null where there is none.
+template <int P>
+DirectFn PickTogether(const QS8DwConvShape& s, int32_t sets, Finish f) {
+  if (f == Finish::kInteger) return nullptr;
+  if (sets == 2) {
+    return s.stride_w == 2 ? Direct<2, kDirectSets, 1, P, false, Finish::kReluPatched>
+                           : Direct<1, kDirectSets, 2, P, false, Finish::kReluPatched>;
+  }
+  if (IsSigned(f)) {
+    return s.stride_w == 2 ? Direct<2, 1, 1, P, false, Finish::kSignedPatched>
+                           : Direct<1, 1, 2, P, false, Finish::kSignedPatched>;
+  }
+  return s.stride_w == 2 ? Direct<2, 1, 1, P, false, Finish::kReluPatched>
+                         : Direct<1, 1, 2, P, false, Finish::kReluPatched>;
+}
+
+DirectFn PickTogether(const QS8DwConvShape& s, const DwX86Plan& plan, int32_t width, Finish f) {
+  if (width == kV) return PickTogether<1>(s, plan.weight_sets, f);
+  if (width == kV / 2) return PickTogether<2>(s, plan.weight_sets, f);
+  return PickTogether<kMostPieces>(s, plan.weight_sets, f);
 }
 
 template <int P>
@@ -247,10 +340,17 @@ DirectFn PickPieces(const QS8DwConvShape& s, int32_t sets, Finish f) {
   return s.stride_w == 2 ? PickPieces<2, 1, P>(sets, f) : PickPieces<1, 2, P>(sets, f);
 }
 
-// Null where a block that isn't whole must be staged (DwX86Plan::pieces).
+// Each at its own column; null where PickTogether has what a block needs.
 DirectFn PickPieces(const QS8DwConvShape& s, const DwX86Plan& plan, int32_t width, Finish f) {
-  if (!plan.pieces) return nullptr;
-  if (width == kV) return PickPieces<1>(s, plan.weight_sets, f);
+  if (width == kV) {  // a single one is always together
+    if (f != Finish::kInteger) return nullptr;
+    if (plan.weight_sets == 2) {
+      return s.stride_w == 2 ? Pieces<2, kDirectSets, 1, 1, Finish::kInteger>
+                             : Pieces<1, kDirectSets, 2, 1, Finish::kInteger>;
+    }
+    return s.stride_w == 2 ? Pieces<2, 1, 1, 1, Finish::kInteger>
+                           : Pieces<1, 1, 2, 1, Finish::kInteger>;
+  }
   if (width == kV / 2) return PickPieces<2>(s, plan.weight_sets, f);
   return PickPieces<kMostPieces>(s, plan.weight_sets, f);
 }
@@ -260,9 +360,9 @@ DirectFn PickPieces(const QS8DwConvShape& s, const DwX86Plan& plan, int32_t widt
 DirectFn PickSinglePieces(const QS8DwConvShape& s, const DwX86Plan& plan, int32_t width, Finish f) {
   if constexpr (kMostPieces >= 4) {
     if (s.stride_w == 1 && plan.weight_sets == 1 && f != Finish::kInteger && !IsSigned(f)) {
-      if (width == kV) return Direct<1, 1, 1, 1, false, Finish::kReluPatched>;
-      if (width == kV / 2) return Direct<1, 1, 1, 2, false, Finish::kReluPatched>;
-      return Direct<1, 1, 1, kMostPieces, false, Finish::kReluPatched>;
+      if (width == kV) return Pieces<1, 1, 1, 1, Finish::kReluPatched>;
+      if (width == kV / 2) return Pieces<1, 1, 1, 2, Finish::kReluPatched>;
+      return Pieces<1, 1, 1, kMostPieces, Finish::kReluPatched>;
     }
   }
   return nullptr;

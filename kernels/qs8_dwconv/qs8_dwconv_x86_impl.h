@@ -200,7 +200,7 @@ OCTET_INLINE void RunDirect(const Context& context, const DwX86Block& block, int
 // Rows [y, end) of one block that isn't whole, without staging: as many pieces as fill a vector,
 // one below the other and, where there are fewer rows than that, side by side.
 void RunPieces(const Context& context, const DwX86Block& block, const uint8_t* pack, int32_t image,
-               int32_t y, int32_t end, DirectFn run, DirectFn single) {
+               int32_t y, int32_t end, DirectFn together, DirectFn run, DirectFn single) {
   const QS8DwConvShape& s = *context.run->shape;
   int32_t pair = context.plan->pair;
   const int pieces = DwX86Divide(kV, block.width);
@@ -212,6 +212,7 @@ void RunPieces(const Context& context, const DwX86Block& block, const uint8_t* p
   while (y < end) {
     if (end - y == 1 && single != nullptr) {
       run = single;
+      together = nullptr;
       pair = 1;
     }
     int below = pieces;
@@ -236,6 +237,13 @@ void RunPieces(const Context& context, const DwX86Block& block, const uint8_t* p
           a.out[k * pieces + p] = out[k] != nullptr ? out[k] + first * a.pixel : nullptr;
         }
       }
+    }
+    if (beside == 1 && together != nullptr) {
+      a.before = s.pad_left;
+      a.plain = plain > 0 ? plain : 0;
+      together(a);
+      y += below * pair;
+      continue;
     }
     a.together = -a.start[0] > 0 ? -a.start[0] : 0;  // the others begin further right
     const int32_t furthest = a.start[pieces - 1];
@@ -362,10 +370,11 @@ void RunPlanned(const QS8DwConvRun& run, DwX86Isa isa, const DwX86Plan& plan) {
     }
     if (plan.pieces && !full) {
       const Finish finish = FinishOf(s, pack[first]);
+      const DirectFn together = PickTogether(s, plan, kind.width, finish);
       const DirectFn pieces = PickPieces(s, plan, kind.width, finish);
       const DirectFn single = PickSinglePieces(s, plan, kind.width, finish);
       ForImages(run, [&](int32_t image, int32_t begin, int32_t end) {
-        RunPieces(context, kind, pack_of(first), image, begin, end, pieces, single);
+        RunPieces(context, kind, pack_of(first), image, begin, end, together, pieces, single);
       });
       continue;
     }
