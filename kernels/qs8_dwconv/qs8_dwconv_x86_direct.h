@@ -10,8 +10,8 @@ namespace octet {
 namespace {
 
 // A vector holds P pieces: one of kV channels, or narrower ones of as many stretches of output rows
-// (for two rows a piece: of pairs of rows), each at its own column. So taps stay whole vectors
-// apart.
+// (for two rows a piece: of pairs of rows), at the same column (Direct) or each at its own
+// (Pieces). So taps stay whole vectors apart.
 constexpr int kMostPieces = kV / 16;
 
 struct DirectArgs {
@@ -20,12 +20,13 @@ struct DirectArgs {
   int8_t* out[2 * kMostPieces];  // [row][piece]; null: none
   const int8_t* zeros;           // a vector of zero points
   size_t pixel;                  // bytes between columns, in and out
-  // Columns that the outputs read, dilation_w apart: so many before the image, then inside it.
+  // Columns that the outputs read, dilation_w apart: so many before the image, then inside it, of
+  // which loads of whole pieces stay in their rows in [0, plain).
   int32_t before, inside;
   int32_t out_w;     // outputs (of a piece), as far apart
   int32_t channels;  // of a piece
-  // Pieces: the first column of each, negative before the image. In columns [together, apart) all
-  // of them are inside it, and in [together, plain) loads of whole pieces stay in their rows.
+  // Of Pieces: the first column of each, negative before the image. In columns [together, apart)
+  // all of them are inside it, and in [together, plain) loads of whole pieces stay in their rows.
   int32_t start[kMostPieces];
   int32_t together, apart, plain;
   const uint8_t* pack;

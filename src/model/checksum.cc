@@ -2,19 +2,12 @@
 
 #include <cstring>
 
+#include "src/base/little_endian.h"
+
 namespace octet {
 namespace {
 
 constexpr uint64_t kPrime = 0x9E3779B97F4A7C15u;
-
-uint64_t Word(const uint8_t* p) {
-  uint64_t w;
-  std::memcpy(&w, p, sizeof w);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-  w = __builtin_bswap64(w);
-#endif
-  return w;
-}
 
 }  // namespace
 
@@ -23,11 +16,12 @@ uint64_t Checksum(const uint8_t* data, size_t size) {
   for (uint64_t i = 0; i < 8; ++i) lanes[i] = (i + 1) * kPrime;
   size_t i = 0;
   for (; i + 64 <= size; i += 64) {
-    for (size_t j = 0; j < 8; ++j) lanes[j] = (lanes[j] ^ Word(data + i + 8 * j)) * kPrime;
+    for (size_t j = 0; j < 8; ++j)
+      lanes[j] = (lanes[j] ^ LoadLittleEndian64(data + i + 8 * j)) * kPrime;
   }
   uint8_t tail[64] = {};
   if (i < size) std::memcpy(tail, data + i, size - i);
-  for (size_t j = 0; j < 8; ++j) lanes[j] = (lanes[j] ^ Word(tail + 8 * j)) * kPrime;
+  for (size_t j = 0; j < 8; ++j) lanes[j] = (lanes[j] ^ LoadLittleEndian64(tail + 8 * j)) * kPrime;
   uint64_t h = size;
   for (uint64_t lane : lanes) {
     h = (h ^ lane) * kPrime;

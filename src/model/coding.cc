@@ -3,23 +3,11 @@
 #include <cstring>
 #include <limits>
 
+#include "src/base/little_endian.h"
+#include "src/model/require.h"
+
 namespace octet {
 namespace {
-
-#define OCTET_REQUIRE(condition, ...)                                \
-  do {                                                               \
-    if (!(condition)) return Fail(OCTET_INVALID_MODEL, __VA_ARGS__); \
-  } while (0)
-
-// Bits of a bitmap, the first one lowest.
-uint64_t Bits64(const uint8_t* p) {
-  uint64_t w;
-  std::memcpy(&w, p, sizeof w);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-  w = __builtin_bswap64(w);
-#endif
-  return w;
-}
 
 Status Check(const Coded& c, uint64_t* file_bytes) {
   if (!c.coded()) return OCTET_OK;
@@ -34,7 +22,7 @@ Status Check(const Coded& c, uint64_t* file_bytes) {
   const size_t bitmap = static_cast<size_t>((c.size + 7) / 8);
   size_t set = 0, i = 0;
   for (; i + 8 <= bitmap; i += 8)
-    set += static_cast<size_t>(__builtin_popcountll(Bits64(c.data + i)));
+    set += static_cast<size_t>(__builtin_popcountll(LoadLittleEndian64(c.data + i)));
   for (; i < bitmap; ++i) set += static_cast<size_t>(__builtin_popcount(c.data[i]));
   OCTET_REQUIRE(c.size % 8 == 0 || c.data[bitmap - 1] >> c.size % 8 == 0,
                 "its bitmap has bits behind the last byte");
@@ -68,7 +56,7 @@ void Decode(const Coded& c, uint8_t* out) {
   std::memset(out, c.fill, size);
   size_t i = 0;
   for (; i + 64 <= size; i += 64) {
-    for (uint64_t bits = Bits64(c.data + i / 8); bits != 0; bits &= bits - 1) {
+    for (uint64_t bits = LoadLittleEndian64(c.data + i / 8); bits != 0; bits &= bits - 1) {
       out[i + static_cast<size_t>(__builtin_ctzll(bits))] = *next++;
     }
   }

@@ -5,6 +5,7 @@
 
 #include "src/model/coding.h"
 #include "src/model/model.h"
+#include "src/model/require.h"
 
 namespace octet {
 namespace {
@@ -14,11 +15,6 @@ constexpr uint32_t kMaxCount = 1u << 16;  // tensors, operators, inputs, outputs
 constexpr uint32_t kMaxStates = 1u << 10;
 constexpr uint64_t kMaxOperands = uint64_t{1} << 20;
 constexpr uint64_t kMaxWork = uint64_t{1} << 26;  // visits of parts that a file may list repeatedly
-
-#define OCTET_REQUIRE(condition, ...)                                \
-  do {                                                               \
-    if (!(condition)) return Fail(OCTET_INVALID_MODEL, __VA_ARGS__); \
-  } while (0)
 
 const char* NameOf(const fb::Tensor& t) { return t.name() != nullptr ? t.name()->c_str() : ""; }
 

@@ -9,14 +9,10 @@
 #include <limits>
 
 #include "src/model/model.h"
+#include "src/model/require.h"
 
 namespace octet {
 namespace {
-
-#define OCTET_REQUIRE(condition, ...)                                \
-  do {                                                               \
-    if (!(condition)) return Fail(OCTET_INVALID_MODEL, __VA_ARGS__); \
-  } while (0)
 
 // A bound of the time that a hostile file can take: visits of tensors.
 constexpr uint64_t kMaxWork = uint64_t{1} << 28;

@@ -13,7 +13,6 @@ namespace octet {
 namespace {
 
 // ---- POOL_SUMS: [n, h, w, c] of int8 to [n, windows, 1, c] of int16
-// ------------------------------
 
 struct SumParams {
   S8PoolSumsFn kernel;
@@ -90,7 +89,6 @@ bool SumRows(const OpView& op, size_t, RowRange out, RowRange* in) {
 }
 
 // ---- The average: [n, windows, 1, c] of int16 to n * c of int8
-// -----------------------------------
 
 struct AverageParams {
   int32_t batches, windows, channels;

@@ -247,6 +247,17 @@ Array IntArray(Dims dims, const std::vector<int64_t>& values, DType type) {
   return Make(type, std::move(dims), std::move(bytes));
 }
 
+Array NumberArray(DType type, Dims dims, const std::vector<double>& values) {
+  if (type == DType::FLOAT32) {
+    return FloatArray(std::move(dims), std::vector<float>(values.begin(), values.end()));
+  }
+  std::vector<int64_t> integers;
+  for (const double v : values) {
+    integers.push_back(v != v ? 0 : static_cast<int64_t>(std::clamp(v, -9.2e18, 9.2e18)));
+  }
+  return IntArray(std::move(dims), integers, type);
+}
+
 Status Budget::Take(uint64_t bytes) {
   if (bytes > left) {
     return Fail(OCTET_INVALID_MODEL,

@@ -38,6 +38,8 @@ struct Array {
 
 Array FloatArray(Dims dims, const std::vector<float>& values);
 Array IntArray(Dims dims, const std::vector<int64_t>& values, DType type = DType::INT64);
+// Of any type. Integers are what a double holds of them, which is all that counts elements.
+Array NumberArray(DType type, Dims dims, const std::vector<double>& values);
 
 // Limits how much constants may take in all, so that a small file cannot ask for any amount.
 struct Budget {

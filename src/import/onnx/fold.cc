@@ -23,18 +23,6 @@ Status Take(Node& n, const Dims& dims, DType type) {
                                                                                : bytes);
 }
 
-// int64 values are taken as they are; what a double cannot hold does not count elements.
-Array Make(DType type, Dims dims, const Numbers& values) {
-  if (type == DType::FLOAT32) {
-    return FloatArray(std::move(dims), std::vector<float>(values.begin(), values.end()));
-  }
-  std::vector<int64_t> integers;
-  for (const double v : values) {
-    integers.push_back(v != v ? 0 : static_cast<int64_t>(std::clamp(v, -9.2e18, 9.2e18)));
-  }
-  return IntArray(std::move(dims), integers, type);
-}
-
 // Elements of `to` in order, as elements of something of shape `from` that broadcasts to it.
 std::vector<size_t> BroadcastIndex(const Dims& from, const Dims& to) {
   const size_t rank = to.size();
@@ -102,7 +90,7 @@ Status FoldBinary(Node& n, BinaryNumber f, bool boolean, const Array& a, const A
   for (size_t i = 0; i < at_a.size(); ++i) {
     values.push_back(f(a.Number(at_a[i]), b.Number(at_b[i]), a.type));
   }
-  n.ConstantResult(Make(type, dims, values));
+  n.ConstantResult(NumberArray(type, dims, values));
   return OCTET_OK;
 }
 
@@ -142,7 +130,7 @@ Status FoldConstantOfShape(Node& n, const Array& shape) {
   }
   OCTET_RETURN_IF_ERROR(Take(n, dims, value.type));
   n.ConstantResult(
-      Make(value.type, dims, Numbers(static_cast<size_t>(Elements(dims)), value.Number(0))));
+      NumberArray(value.type, dims, Numbers(static_cast<size_t>(Elements(dims)), value.Number(0))));
   return OCTET_OK;
 }
 
@@ -156,7 +144,7 @@ Status FoldRange(Node& n, const Array& start, const Array& limit, const Array& d
   for (double i = 0; i < count; ++i) values.push_back(start.Number(0) + i * delta.Number(0));
   const Dims dims = {static_cast<int32_t>(values.size())};
   OCTET_RETURN_IF_ERROR(Take(n, dims, start.type));
-  n.ConstantResult(Make(start.type, dims, values));
+  n.ConstantResult(NumberArray(start.type, dims, values));
   return OCTET_OK;
 }
 
@@ -188,7 +176,7 @@ Status FoldGather(Node& n, const Array& data, const Array& indices) {
       }
     }
   }
-  n.ConstantResult(Make(data.type, dims, values));
+  n.ConstantResult(NumberArray(data.type, dims, values));
   return OCTET_OK;
 }
 
@@ -213,7 +201,7 @@ Status FoldSlice(Node& n, const Array& data) {
       at[i] = 0;
     }
   }
-  n.ConstantResult(Make(data.type, slice.size, values));
+  n.ConstantResult(NumberArray(data.type, slice.size, values));
   return OCTET_OK;
 }
 
@@ -242,7 +230,7 @@ Status FoldConcat(Node& n, const std::vector<const Array*>& parts) {
       for (size_t i = 0; i < run; ++i) values.push_back(part->Number(o * run + i));
     }
   }
-  n.ConstantResult(Make(parts[0]->type, dims, values));
+  n.ConstantResult(NumberArray(parts[0]->type, dims, values));
   return OCTET_OK;
 }
 
@@ -265,7 +253,7 @@ Status FoldQuantize(Node& n, const Array& data) {
     const double steps = static_cast<double>(std::nearbyint(data.Float(i) / quant.scale_at(slice)));
     values.push_back(std::clamp((steps != steps ? 0 : steps) + quant.zero_at(slice), low, high));
   }
-  n.ConstantResult(Make(quant.type, data.dims, values));
+  n.ConstantResult(NumberArray(quant.type, data.dims, values));
   n.b[n.b.Find(n.out_name())].quant = quant;
   return OCTET_OK;
 }
@@ -384,7 +372,7 @@ Status FoldNode(Node& n, bool* folded) {
       const double v = in[0]->Number(i);
       values.push_back(type == "Not" ? v == 0 : stored == DType::BOOL ? v != 0 : v);
     }
-    n.ConstantResult(Make(stored, in[0]->dims, values));
+    n.ConstantResult(NumberArray(stored, in[0]->dims, values));
     return OCTET_OK;
   }
   if (type == "Where" && in[1] && in[2]) {
@@ -398,7 +386,7 @@ Status FoldNode(Node& n, bool* folded) {
     for (size_t i = 0; i < c.size(); ++i) {
       values.push_back(in[0]->Int(c[i]) ? in[1]->Number(a[i]) : in[2]->Number(b[i]));
     }
-    n.ConstantResult(Make(in[1]->type, dims, values));
+    n.ConstantResult(NumberArray(in[1]->type, dims, values));
     return OCTET_OK;
   }
   if (type == "Expand" && in[1]) {
@@ -410,7 +398,7 @@ Status FoldNode(Node& n, bool* folded) {
     OCTET_RETURN_IF_ERROR(Take(n, dims, in[0]->type));
     Numbers values;
     for (const size_t i : BroadcastIndex(in[0]->dims, dims)) values.push_back(in[0]->Number(i));
-    n.ConstantResult(Make(in[0]->type, dims, values));
+    n.ConstantResult(NumberArray(in[0]->type, dims, values));
     return OCTET_OK;
   }
   OCTET_RETURN_IF_ERROR(FoldIndexed(n, in, folded));

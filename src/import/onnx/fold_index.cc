@@ -9,17 +9,6 @@
 namespace octet::onnx {
 namespace {
 
-Array Make(DType type, Dims dims, const std::vector<double>& values) {
-  if (type == DType::FLOAT32) {
-    return FloatArray(std::move(dims), std::vector<float>(values.begin(), values.end()));
-  }
-  std::vector<int64_t> integers;
-  for (const double v : values) {
-    integers.push_back(v != v ? 0 : static_cast<int64_t>(std::clamp(v, -9.2e18, 9.2e18)));
-  }
-  return IntArray(std::move(dims), integers, type);
-}
-
 Status FoldReduce(Node& n, const Array& x) {
   const std::string& type = n.type();
   Reduction r;
@@ -68,7 +57,7 @@ Status FoldReduce(Node& n, const Array& x) {
   if (type == "ReduceMean") {
     for (double& v : values) v /= static_cast<double>(count);
   }
-  n.ConstantResult(Make(x.type, r.out, values));
+  n.ConstantResult(NumberArray(x.type, r.out, values));
   return OCTET_OK;
 }
 
@@ -96,7 +85,7 @@ Status FoldCumSum(Node& n, const Array& x, const Array& axis_of) {
       if (!exclusive) values[i] = sum;
     }
   }
-  n.ConstantResult(Make(x.type, x.dims, values));
+  n.ConstantResult(NumberArray(x.type, x.dims, values));
   return OCTET_OK;
 }
 
