@@ -72,6 +72,8 @@ void RunPasses(Graph* graph, std::vector<std::string>* log) {
     changes += DeadCodePass(graph, log);
     if (changes == 0) break;
   }
+  // Before sums, which dense convolutions can take, depthwise ones cannot.
+  OneChannelPass(graph, log);
   // Last: the others know nothing of sums within convolutions.
   SumPass(graph, log);
   ArgRowsPass(graph, log);

@@ -26,6 +26,8 @@ int ClampPass(Graph* graph, std::vector<std::string>* log);
 // Turns a PAD by the zero point into the padding of the convolution behind it.
 int PadPass(Graph* graph, std::vector<std::string>* log);
 
+// Makes depthwise convolutions of one channel dense ones.
+int OneChannelPass(Graph* graph, std::vector<std::string>* log);
 // Moves an ADD into the convolution that computes one of its inputs.
 int SumPass(Graph* graph, std::vector<std::string>* log);
 

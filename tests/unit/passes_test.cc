@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <random>
 
 #include "src/compiler/evaluate.h"
@@ -40,12 +41,23 @@ GraphOp Op(OpKind kind, std::vector<int32_t> inputs, std::vector<int32_t> output
   return op;
 }
 
+// Random bytes become numbers in [-1, 1).
+void SmallFloats(Bytes* bytes) {
+  for (size_t i = 0; i < bytes->size(); i += sizeof(float)) {
+    int32_t v;
+    std::memcpy(&v, bytes->data() + i, sizeof v);
+    const float f = static_cast<float>(v) / 2147483648.f;
+    std::memcpy(bytes->data() + i, &f, sizeof f);
+  }
+}
+
 std::vector<Bytes> RandomInputs(const Graph& g) {
   std::mt19937 random(1);
   std::vector<Bytes> inputs;
   for (const int32_t t : g.inputs) {
     Bytes b(g.tensors[t].bytes());
     for (uint8_t& x : b) x = static_cast<uint8_t>(random());
+    if (g.tensors[t].type == DType::FLOAT32) SmallFloats(&b);
     inputs.push_back(std::move(b));
   }
   return inputs;
@@ -247,6 +259,171 @@ TEST(PadPass, FusesIntoAConvolution) {
     EXPECT_EQ(ApplyAll(&g) > 0, fill == 7);
     EXPECT_EQ(g.ops.size(), fill == 7 ? 1u : 2u);
   }
+}
+
+// What a depthwise convolution may be made of.
+struct Depthwise {
+  DType type = DType::INT8, bias = DType::INT32;  // bias NONE: none
+  bool per_channel = true;
+  int32_t weight_zero_point = 0;
+  bool legacy_u8 = false;
+  int32_t batch = 1, in_h = 7, in_w = 6, in_c = 1, channels = 8;  // of the output
+  int32_t kernel_h = 3, kernel_w = 3, stride = 1, dilation_h = 1, dilation_w = 1;
+  int32_t pad_top = 1, pad_left = 1;
+};
+
+int32_t Ceil(int32_t a, int32_t b) { return a <= 0 ? 1 : (a + b - 1) / b; }
+
+// x -> DEPTHWISE_CONV_2D -> y, of random weights.
+Graph MakeDepthwise(const Depthwise& d, std::mt19937& random) {
+  Graph g;
+  const bool real = d.type == DType::FLOAT32;
+  const int32_t zero = d.type == DType::INT8 ? 5 : 0;
+  const int32_t out_h = Ceil(d.in_h + d.pad_top - (d.kernel_h - 1) * d.dilation_h, d.stride);
+  const int32_t out_w = Ceil(d.in_w + d.pad_left - (d.kernel_w - 1) * d.dilation_w, d.stride);
+  const int32_t x = g.AddTensor(
+      Quantised("x", {d.batch, d.in_h, d.in_w, d.in_c}, real ? 0 : 0.05f, -2 * zero, d.type));
+  const int32_t y = g.AddTensor(
+      Quantised("y", {d.batch, out_h, out_w, d.channels}, real ? 0 : 0.11f, zero, d.type));
+  const auto constant = [&](const char* name, DType type, std::vector<int32_t> shape) {
+    const int32_t t = g.AddTensor(Quantised(name, std::move(shape), 0, 0, type));
+    Bytes b(g.tensors[t].bytes());
+    for (uint8_t& v : b) v = static_cast<uint8_t>(random());
+    if (type == DType::FLOAT32) SmallFloats(&b);
+    // Biases of integers: a few thousand at most.
+    const size_t size = TypeBytes(type);
+    for (size_t i = 0; size > 1 && !real && i < b.size(); ++i) {
+      if (i % size == 1) b[i] &= 0x0F;
+      if (i % size > 1) b[i] = 0;
+    }
+    g.tensors[t].data = std::make_shared<Bytes>(std::move(b));
+    return t;
+  };
+  const int32_t w =
+      constant("w", real ? DType::FLOAT32 : DType::INT8, {1, d.kernel_h, d.kernel_w, d.channels});
+  const int32_t bias = d.bias == DType::NONE ? -1 : constant("bias", d.bias, {d.channels});
+  if (!real) {
+    GraphTensor& weights = g.tensors[w];
+    weights.zero_point = d.weight_zero_point;
+    weights.axis = d.per_channel ? 3 : 0;
+    const int32_t scales = d.per_channel ? d.channels : 1;
+    for (int32_t i = 0; i < scales; ++i) {
+      weights.scale.push_back(0.004f + 0.00001f * static_cast<float>(random() % 1000));
+    }
+  }
+  fb::Conv2DOptionsT o;
+  o.stride_h = o.stride_w = d.stride;
+  o.dilation_h = d.dilation_h, o.dilation_w = d.dilation_w;
+  o.pad_top = d.pad_top, o.pad_left = d.pad_left;
+  o.act_min = -100, o.act_max = 110;
+  o.act_min_f = -0.9f, o.act_max_f = 0.8f;
+  o.legacy_u8 = d.legacy_u8;
+  g.inputs = {x};
+  g.outputs = {y};
+  g.ops.push_back(Op(OpKind::DEPTHWISE_CONV_2D, {x, w, bias}, {y}, o));
+  return g;
+}
+
+TEST(OneChannelPass, KeepsTheBytesOfEveryType) {
+  std::vector<Depthwise> kinds(8);
+  kinds[1].per_channel = false;
+  kinds[2].per_channel = false, kinds[2].weight_zero_point = -37, kinds[2].legacy_u8 = true;
+  kinds[3].bias = DType::NONE;
+  kinds[4].type = DType::INT16, kinds[4].bias = DType::INT64;
+  kinds[5].type = DType::INT16, kinds[5].per_channel = false;
+  kinds[6].type = kinds[6].bias = DType::FLOAT32;
+  kinds[7].type = DType::FLOAT32, kinds[7].bias = DType::NONE;
+  std::mt19937 random(7);
+  const auto from = [&](int32_t low, int32_t high) {
+    return low + static_cast<int32_t>(random() % static_cast<uint32_t>(high - low + 1));
+  };
+  for (size_t k = 0; k < kinds.size(); ++k) {
+    for (int i = 0; i < 40; ++i) {
+      Depthwise d = kinds[k];
+      d.batch = from(1, 2);
+      d.in_h = from(1, 12), d.in_w = from(1, 20);
+      d.channels = i % 4 == 0 ? 1 : from(1, 40);
+      d.kernel_h = from(1, 6), d.kernel_w = from(1, 9);
+      d.stride = from(1, 3);
+      d.dilation_h = from(1, 2), d.dilation_w = from(0, 3) == 0 ? 2 : 1;
+      d.pad_top = from(0, d.kernel_h), d.pad_left = from(0, d.kernel_w);
+      SCOPED_TRACE(testing::Message()
+                   << "kind " << k << ", " << d.in_h << "x" << d.in_w << ", " << d.kernel_h << "x"
+                   << d.kernel_w << ", " << d.channels << " channels, stride " << d.stride
+                   << ", dilation " << d.dilation_w);
+      Graph g = MakeDepthwise(d, random);
+      const bool pays = (d.dilation_w == 1 ? d.kernel_w : 1) * d.channels >= 4;
+      EXPECT_EQ(Apply(&g, OneChannelPass), pays ? 1 : 0);
+      EXPECT_EQ(g.ops[0].kind, pays ? OpKind::CONV_2D : OpKind::DEPTHWISE_CONV_2D);
+      if (testing::Test::HasFailure()) return;
+    }
+  }
+}
+
+TEST(OneChannelPass, LeavesSeveralChannels) {
+  std::mt19937 random(8);
+  Depthwise d;
+  d.in_c = 2;
+  Graph g = MakeDepthwise(d, random);
+  EXPECT_EQ(Apply(&g, OneChannelPass), 0);
+  EXPECT_EQ(g.ops[0].kind, OpKind::DEPTHWISE_CONV_2D);
+}
+
+TEST(OneChannelPass, LeavesWeightsThatAreNoConstants) {
+  std::mt19937 random(9);
+  Graph g = MakeDepthwise(Depthwise(), random);
+  g.tensors[g.ops[0].inputs[1]].data = nullptr;
+  g.inputs.push_back(g.ops[0].inputs[1]);
+  std::vector<std::string> log;
+  EXPECT_EQ(OneChannelPass(&g, &log), 0);
+  EXPECT_EQ(g.ops[0].kind, OpKind::DEPTHWISE_CONV_2D);
+}
+
+// One constant, read by two operators of one channel and one of eight.
+TEST(OneChannelPass, LeavesSharedWeightsToOthers) {
+  std::mt19937 random(10);
+  Graph g = MakeDepthwise(Depthwise(), random);
+  const Bytes weights = *g.tensors[g.ops[0].inputs[1]].data;
+  const GraphOp first = g.ops[0];
+  const auto again = [&](int32_t x) {
+    GraphOp op = first;
+    const GraphTensor& in = g.tensors[x];
+    const GraphTensor& out = g.tensors[first.outputs[0]];
+    GraphTensor y = out;
+    y.shape = {1, out.shape[1] + in.shape[1] - 7, out.shape[2] + in.shape[2] - 6, 8};
+    op.inputs[0] = x;
+    op.outputs = {g.AddTensor(std::move(y))};
+    g.outputs.push_back(op.outputs[0]);
+    g.ops.push_back(op);
+  };
+  again(g.inputs[0]);
+  again(first.outputs[0]);
+  EXPECT_EQ(Apply(&g, OneChannelPass), 2);
+  ASSERT_EQ(g.ops.size(), 3u);
+  EXPECT_EQ(g.ops[0].kind, OpKind::CONV_2D);
+  EXPECT_EQ(g.ops[1].kind, OpKind::CONV_2D);
+  EXPECT_EQ(g.ops[2].kind, OpKind::DEPTHWISE_CONV_2D);
+  EXPECT_EQ(g.ops[0].inputs[1], g.ops[1].inputs[1]);
+  const GraphTensor& dense = g.tensors[g.ops[0].inputs[1]];
+  EXPECT_EQ(dense.shape, (std::vector<int32_t>{8, 3, 3, 1}));
+  EXPECT_EQ(dense.axis, 0);
+  const GraphTensor& kept = g.tensors[g.ops[2].inputs[1]];
+  EXPECT_EQ(kept.shape, (std::vector<int32_t>{1, 3, 3, 8}));
+  EXPECT_EQ(kept.axis, 3);
+  EXPECT_EQ(*kept.data, weights);
+}
+
+TEST(OneChannelPass, LetsSumsIn) {
+  std::mt19937 random(11);
+  Graph g = MakeDepthwise(Depthwise(), random);
+  const GraphTensor y = g.tensors[g.outputs[0]];
+  const int32_t other = g.AddTensor(y), sum = g.AddTensor(y);
+  g.inputs.push_back(other);
+  g.ops.push_back(Op(OpKind::ADD, {g.outputs[0], other}, {sum}, fb::ElementwiseOptionsT()));
+  g.outputs = {sum};
+  EXPECT_GT(ApplyAll(&g), 0);
+  ASSERT_EQ(g.ops.size(), 1u);
+  EXPECT_EQ(g.ops[0].kind, OpKind::CONV_2D);
 }
 
 // A distance map as in pose models: [h, w, c] of element-wise operators, broadcast from vectors,
