@@ -1,8 +1,6 @@
 // qs8_conv with AVX2: int16 products (vpmaddwd), which are exact where vpmaddubsw is not.
-#include "kernels/common/requant_avx2.h"
-#include "kernels/common/x86_intrinsics.h"
+#include "kernels/qs8_conv/qs8_conv_avx2.h"
 #include "kernels/qs8_conv/qs8_conv_kernels.h"
-#include "kernels/qs8_conv/qs8_conv_x86.h"
 
 namespace octet {
 namespace {

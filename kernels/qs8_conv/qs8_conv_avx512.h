@@ -36,7 +36,7 @@ static __mmask64 LaneMask(int32_t begin, int32_t end) {
   return (~uint64_t{0} >> (64 - end)) & (~uint64_t{0} << begin);
 }
 
-static void InitEpilogue(const ConvX86Job& job, Epilogue* e) {
+static void InitEpilogue(const ConvX86Output& job, Epilogue* e) {
   for (int i = 0; i < 16; ++i) {
     e->sign[i] = INT32_MIN;
     e->offset[i] = job.zero_point * 65536 + 32768 + kRequantFixedDoubt / 2;
@@ -49,7 +49,7 @@ static void InitEpilogue(const ConvX86Job& job, Epilogue* e) {
 }
 
 // The columns of blocks [block, block + vectors).
-static void SetColumns(const ConvX86Job& job, int32_t block, int32_t vectors, Columns* c) {
+static inline void SetColumns(const ConvX86Job& job, int32_t block, int32_t vectors, Columns* c) {
   c->weights = job.weights + static_cast<size_t>(block) * job.block_bytes;
   c->constants = job.constants + block;
   c->out_offset = job.out_offset + block * kConvX86Block;
@@ -62,7 +62,7 @@ static void SetColumns(const ConvX86Job& job, int32_t block, int32_t vectors, Co
 }
 
 // The integer formula on accumulators in memory.
-static __attribute__((noinline)) void StoreByInteger(const ConvX86Job& job, const Columns& c,
+static __attribute__((noinline)) void StoreByInteger(const ConvX86Output& job, const Columns& c,
                                                      const int32_t* acc, int rows, int vectors,
                                                      int8_t* const* out) {
   const __m512i zero_point = _mm512_set1_epi16(static_cast<int16_t>(job.zero_point));
@@ -183,6 +183,34 @@ static inline __attribute__((always_inline)) uint32_t StoreByFixed(
     }
   }
   return again;
+}
+
+// Accumulators to bytes; which pixels are in doubt (a bit each).
+template <int kRows, int kVectors>
+static inline __attribute__((always_inline)) uint32_t Finish(const ConvX86Output& job,
+                                                             const Columns& c,
+                                                             const __m512i (&acc)[kRows][kVectors],
+                                                             RequantMasks512 masks,
+                                                             int8_t* const* out) {
+  const bool clamp = job.act_min != -128 || job.act_max != 127;
+  if (c.form == kConvX86Relu) {
+    return StoreByFixed<kRows, kVectors, true>(c.constants, acc, c.epilogue, masks, clamp, c.store,
+                                               out, c.out_offset);
+  }
+  if (c.form == kConvX86Signed) {
+    return StoreByFixed<kRows, kVectors, false>(c.constants, acc, c.epilogue, masks, clamp, c.store,
+                                                out, c.out_offset);
+  }
+  alignas(64) int32_t values[kRows * kVectors * kConvX86Block];
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      _mm512_store_si512(values + (r * kVectors + v) * kConvX86Block, acc[r][v]);
+    }
+  }
+  StoreByInteger(job, c, values, kRows, kVectors, out);
+  return 0;
 }
 
 }  // namespace

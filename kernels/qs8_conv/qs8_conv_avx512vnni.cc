@@ -28,34 +28,6 @@ static __attribute__((noinline)) void ByInteger(const ConvX86Job& job, const Col
   }
 }
 
-// Accumulators to bytes; which pixels are in doubt (a bit each).
-template <int kRows, int kVectors>
-static inline __attribute__((always_inline)) uint32_t Finish(const ConvX86Job& job,
-                                                             const Columns& c,
-                                                             const __m512i (&acc)[kRows][kVectors],
-                                                             RequantMasks512 masks,
-                                                             int8_t* const* out) {
-  const bool clamp = job.act_min != -128 || job.act_max != 127;
-  if (c.form == kConvX86Relu) {
-    return StoreByFixed<kRows, kVectors, true>(c.constants, acc, c.epilogue, masks, clamp, c.store,
-                                               out, c.out_offset);
-  }
-  if (c.form == kConvX86Signed) {
-    return StoreByFixed<kRows, kVectors, false>(c.constants, acc, c.epilogue, masks, clamp, c.store,
-                                                out, c.out_offset);
-  }
-  alignas(64) int32_t values[kRows * kVectors * kConvX86Block];
-#pragma GCC unroll 8
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) {
-      _mm512_store_si512(values + (r * kVectors + v) * kConvX86Block, acc[r][v]);
-    }
-  }
-  StoreByInteger(job, c, values, kRows, kVectors, out);
-  return 0;
-}
-
 // `count` tiles of kRows pixels from pixel `first` on.
 template <int kRows, int kVectors>
 static void Tiles(const ConvX86Job& job, const Columns& c, int32_t first, int32_t count) {
@@ -140,53 +112,6 @@ static void Tiles(const ConvX86Job& job, const Columns& c, int32_t first, int32_
   }
 }
 
-// One pixel of two times four blocks: twice as many weights on their way from the second-level
-// cache, which is what a fully connected layer waits for.
-static void WidePixel(const ConvX86Job& job, const Columns& low, const Columns& high) {
-  constexpr int kVectors = 2 * kMaxVectors;
-  const size_t stride = job.block_bytes;
-  RequantMasks512 masks;
-  RequantKeep512(&masks);
-  __m512i acc[kVectors], other[kVectors];
-#pragma GCC unroll 8
-  for (int v = 0; v < kVectors; ++v) {
-    acc[v] = _mm512_load_si512(low.constants[v].bias);
-    other[v] = _mm512_setzero_si512();
-  }
-  const uint8_t* in = job.in[0] + job.in_offset;
-  const uint8_t* w = low.weights;
-  const uint8_t* w3 = w + 3 * stride;
-  const uint8_t* w6 = w + 6 * stride;
-  int32_t steps = job.steps;
-  const auto step = [&](__m512i(&to)[kVectors], size_t at) __attribute__((always_inline)) {
-    const __m512i a = Splat(in + at);
-    const size_t from = at * kConvX86Block;
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) {
-      const uint8_t* const near = v < 3 ? w : v < 6 ? w3 : w6;
-      const __m512i b = _mm512_load_si512(near + static_cast<size_t>(v % 3) * stride + from);
-      to[v] = _mm512_dpbusd_epi32(to[v], a, b);
-    }
-  };
-  for (; steps >= 2; steps -= 2) {
-    step(acc, 0);
-    step(other, 4);
-    in += 8, w += 128, w3 += 128, w6 += 128;
-  }
-  if (steps > 0) step(acc, 0);
-  __m512i half[2][1][kMaxVectors];
-#pragma GCC unroll 8
-  for (int v = 0; v < kVectors; ++v) {
-    half[v / kMaxVectors][0][v % kMaxVectors] = _mm512_add_epi32(acc[v], other[v]);
-  }
-  if (Finish<1, kMaxVectors>(job, low, half[0], masks, job.out) != 0) {
-    ByInteger<kMaxVectors>(job, low, 0, 1);
-  }
-  if (Finish<1, kMaxVectors>(job, high, half[1], masks, job.out) != 0) {
-    ByInteger<kMaxVectors>(job, high, 0, 1);
-  }
-}
-
 using TilesFn = void (*)(const ConvX86Job&, const Columns&, int32_t, int32_t);
 
 // Narrow tiles have multiples of those pixels that share a vector of bytes, and the rest.
@@ -219,17 +144,7 @@ static void Compute(const ConvX86Job& job) {
   const int32_t parts = (job.blocks + kMaxVectors - 1) / kMaxVectors;
   Columns c;
   InitEpilogue(job, &c.epilogue);
-  int32_t i = 0;
-  if (job.pixels == 1 && job.segments == 1 && job.correction == nullptr &&
-      job.blocks % kMaxVectors == 0) {
-    Columns high = c;
-    for (; i + 2 <= parts; i += 2) {
-      SetColumns(job, i * kMaxVectors, kMaxVectors, &c);
-      SetColumns(job, (i + 1) * kMaxVectors, kMaxVectors, &high);
-      WidePixel(job, c, high);
-    }
-  }
-  for (; i < parts; ++i) {
+  for (int32_t i = 0; i < parts; ++i) {
     const int32_t block = parts == 1 ? 0 : job.blocks * i / parts;
     const int32_t vectors = parts == 1 ? job.blocks : job.blocks * (i + 1) / parts - block;
     SetColumns(job, block, vectors, &c);

@@ -1,8 +1,6 @@
 // qs8_conv with AVX-VNNI: the 256-bit vpdpbusd of CPUs without AVX-512.
-#include "kernels/common/requant_avx2.h"
-#include "kernels/common/x86_intrinsics.h"
+#include "kernels/qs8_conv/qs8_conv_avx2.h"
 #include "kernels/qs8_conv/qs8_conv_kernels.h"
-#include "kernels/qs8_conv/qs8_conv_x86.h"
 
 namespace octet {
 namespace {

@@ -28,7 +28,6 @@ struct Layout {
   int32_t outer, inner;
   int32_t segment;  // elements
   int32_t steps;
-  bool narrow;
   // Pack: forms, constants of every block, weights of every block.
   int32_t group_blocks;
   size_t constants_at, weights_at, block_bytes, bytes;
@@ -40,17 +39,13 @@ struct Layout {
     segment = whole_rows ? s.kernel_w * s.in_c : s.group_in_c();
     steps = CeilDiv(segment, isa.unit);
     if (isa.step_multiple > 1) steps = CeilDiv(steps, isa.step_multiple) * isa.step_multiple;
-    // With next to no reuse of weights, reading them is what takes time.
-    narrow = isa.element_bytes == 2 && s.weight_zero_point == 0 &&
-             int64_t{s.batch} * s.out_h * s.out_w <= 2;
     group_blocks = CeilDiv(s.group_out_c(), kConvX86Block);
     const size_t blocks = static_cast<size_t>(group_blocks) * static_cast<size_t>(s.groups);
     constants_at = RoundUp(blocks * sizeof(int32_t), kAlign);
     weights_at = constants_at + blocks * sizeof(ConvX86Constants);
-    const size_t weight_bytes = static_cast<size_t>(narrow ? 1 : isa.element_bytes);
     block_bytes = static_cast<size_t>(outer) * static_cast<size_t>(inner) *
                   static_cast<size_t>(steps) * static_cast<size_t>(isa.unit) * kConvX86Block *
-                  weight_bytes;
+                  static_cast<size_t>(isa.element_bytes);
     bytes = weights_at + blocks * block_bytes;
   }
 };
@@ -104,59 +99,6 @@ int32_t BandRows(const QS8ConvShape& s, const ConvX86Isa& isa) {
   return rows;
 }
 
-int32_t BlockLane(const ConvX86Isa& isa, int32_t channel) {
-  return isa.even_odd ? channel / 2 + channel % 2 * (kConvX86Block / 2) : channel;
-}
-
-// The constants of one output channel, and its form.
-ConvX86Form PackChannel(const QS8ConvShape& s, const QS8ConvConstants& k, const ConvX86Isa& isa,
-                        int32_t n, int32_t lane, ConvX86Constants* to) {
-  const int64_t count = int64_t{s.kernel_h} * s.kernel_w * s.group_in_c();
-  const int8_t* w = k.weights + static_cast<size_t>(n) * static_cast<size_t>(count);
-  const int32_t bias = k.bias != nullptr ? k.bias[n] : 0;
-  // Over all inputs: the sum of weights, and the ends of the accumulator's range.
-  int64_t up = 0, down = 0;  // sums of the positive and of the negative weights
-  for (int64_t begin = 0; begin < count;) {
-    const int64_t end = begin + (1 << 20) < count ? begin + (1 << 20) : count;
-    int32_t some_up = 0, some_down = 0;  // 32 bits are enough for a while, and twice as fast
-    for (; begin < end; ++begin) {
-      const int32_t v = w[begin] - s.weight_zero_point;
-      some_up += v > 0 ? v : 0;
-      some_down += v < 0 ? v : 0;
-    }
-    up += some_up;
-    down += some_down;
-  }
-  const int32_t x_low = -128 - s.input_zero_point, x_high = 127 - s.input_zero_point;
-  const int64_t sum = up + down;
-  const int64_t low = bias + up * x_low + down * x_high;
-  const int64_t high = bias + up * x_high + down * x_low;
-  // int16: the packed weights are w - weight_zero_point. Else they are w (ConvX86Run corrects for
-  // their zero point), and the panel may hold x + 128.
-  const int64_t packed = isa.element_bytes == 2 ? sum : sum + count * s.weight_zero_point;
-  const int32_t x_zero = s.input_zero_point + Excess(isa);
-  const uint32_t folded =
-      static_cast<uint32_t>(bias) - static_cast<uint32_t>(x_zero) * static_cast<uint32_t>(packed);
-  std::memcpy(&to->bias[lane], &folded, sizeof folded);
-
-  const Multiplier q = k.scales.multiplier(n);
-  to->multiplier[lane] = q.m;
-  to->shift[lane] = q.shift;
-  RequantFixedChannel c;
-  const bool holds = FitRequantFixed(q, s.output_zero_point, low, high, &c);
-  const bool relu = s.act_min >= s.output_zero_point;
-  to->scale[lane] = c.scale;
-  if (relu) {
-    to->offset[lane] = c.offset_relu;
-  } else if (isa.even_odd) {
-    to->sign_bias_int[lane] = static_cast<int32_t>(std::lrint(c.bias));
-  } else {
-    to->sign_bias[lane] = c.bias;
-  }
-  if (!holds) return kConvX86Integer;
-  return relu ? kConvX86Relu : kConvX86Signed;
-}
-
 void PackWeights(const QS8ConvShape& s, const int8_t* w, const Layout& l, const ConvX86Isa& isa,
                  int32_t lane, uint8_t* block) {
   // The last step of a segment is filled up with zeros: what the panel has there does not matter.
@@ -169,7 +111,7 @@ void PackWeights(const QS8ConvShape& s, const int8_t* w, const Layout& l, const 
                 unit;
     for (int32_t e = 0; e < l.segment; e += isa.unit, at += kConvX86Block * unit) {
       const int32_t n = l.segment - e < isa.unit ? l.segment - e : isa.unit;
-      if (isa.element_bytes == 1 || l.narrow) {
+      if (isa.element_bytes == 1) {
         if (n == 4) {
           std::memcpy(block + at, from + e, 4);  // the usual case, one store
         } else {
@@ -197,7 +139,6 @@ class Runner {
         panel_(static_cast<uint8_t*>(run.scratch) + SegmentBytes(layout_)) {
     pixel_bytes_ = static_cast<size_t>(s_.in_c) * static_cast<size_t>(isa.element_bytes);
     job_.steps = layout_.steps;
-    job_.narrow = layout_.narrow;
     job_.block_bytes = layout_.block_bytes;
     job_.zero_point = s_.output_zero_point;
     job_.act_min = s_.act_min;
@@ -426,51 +367,62 @@ class Runner {
   int32_t correction_[kConvX86MaxPixels];
 };
 
-// One pixel, as of a fully connected layer with one batch: without the walk, which costs several
-// times what a small layer does.
-void RunPixel(const QS8ConvRun& run, const ConvX86Isa& isa) {
-  const QS8ConvShape& s = *run.shape;
-  const Layout layout(s, isa);
-  ptrdiff_t* const segment = static_cast<ptrdiff_t*>(run.scratch);
-  *segment = 0;
-  const size_t in_c = static_cast<size_t>(s.in_c);
-  const int8_t* const from = run.input.row(run.row_begin);
-  const uint8_t* in = static_cast<uint8_t*>(run.scratch) + SegmentBytes(layout);
-  if (isa.signed_bytes && layout.steps * isa.unit == s.in_c) {
-    in = reinterpret_cast<const uint8_t*>(from);
-  } else {
-    uint8_t* const panel = static_cast<uint8_t*>(run.scratch) + SegmentBytes(layout);
-    isa.copy(from, in_c, panel);
-    std::memset(panel + in_c * static_cast<size_t>(isa.element_bytes), 0, 8);
+}  // namespace
+
+ConvX86Form ConvX86PackChannel(const QS8ConvShape& s, const QS8ConvConstants& k,
+                               const ConvX86Isa& isa, int32_t n, int32_t lane,
+                               ConvX86Constants* to) {
+  const int64_t count = int64_t{s.kernel_h} * s.kernel_w * s.group_in_c();
+  const int8_t* w = k.weights + static_cast<size_t>(n) * static_cast<size_t>(count);
+  const int32_t bias = k.bias != nullptr ? k.bias[n] : 0;
+  // Over all inputs: the sum of weights, and the ends of the accumulator's range.
+  int64_t up = 0, down = 0;  // sums of the positive and of the negative weights
+  for (int64_t begin = 0; begin < count;) {
+    const int64_t end = begin + (1 << 20) < count ? begin + (1 << 20) : count;
+    int32_t some_up = 0, some_down = 0;  // 32 bits are enough for a while, and twice as fast
+    for (; begin < end; ++begin) {
+      const int32_t v = w[begin] - s.weight_zero_point;
+      some_up += v > 0 ? v : 0;
+      some_down += v < 0 ? v : 0;
+    }
+    up += some_up;
+    down += some_down;
   }
-  const int32_t first = run.channel_begin / kConvX86Block;
-  const uint8_t* const pack = static_cast<const uint8_t*>(run.pack);
-  int8_t* const out = run.output.row(run.row_begin);
-  int32_t tile_rows = 0;
-  ConvX86Job job;
-  job.in = &in;
-  job.out = &out;
-  job.out_offset = first * kConvX86Block;
-  job.pixels = 1;
-  job.segments = 1;
-  job.segment_at = segment;
-  job.steps = layout.steps;
-  job.narrow = layout.narrow;
-  job.weights = pack + layout.weights_at + static_cast<size_t>(first) * layout.block_bytes;
-  job.block_bytes = layout.block_bytes;
-  job.constants = reinterpret_cast<const ConvX86Constants*>(pack + layout.constants_at) + first;
-  job.forms = reinterpret_cast<const int32_t*>(pack) + first;
-  job.blocks = CeilDiv(run.channel_end, kConvX86Block) - first;
-  job.lane_begin = run.channel_begin - first * kConvX86Block;
-  job.lane_end = run.channel_end - first * kConvX86Block;
-  job.zero_point = s.output_zero_point;
-  job.act_min = s.act_min;
-  job.act_max = s.act_max;
-  job.tile_rows = &tile_rows;
-  isa.compute(job);
+  const int32_t x_low = -128 - s.input_zero_point, x_high = 127 - s.input_zero_point;
+  const int64_t sum = up + down;
+  const int64_t low = bias + up * x_low + down * x_high;
+  const int64_t high = bias + up * x_high + down * x_low;
+  // int16: the packed weights are w - weight_zero_point. Else they are w (ConvX86Run corrects for
+  // their zero point), and the panel may hold x + 128.
+  const int64_t packed = isa.element_bytes == 2 ? sum : sum + count * s.weight_zero_point;
+  const int32_t x_zero = s.input_zero_point + Excess(isa);
+  const uint32_t folded =
+      static_cast<uint32_t>(bias) - static_cast<uint32_t>(x_zero) * static_cast<uint32_t>(packed);
+  std::memcpy(&to->bias[lane], &folded, sizeof folded);
+
+  const Multiplier q = k.scales.multiplier(n);
+  to->multiplier[lane] = q.m;
+  to->shift[lane] = q.shift;
+  RequantFixedChannel c;
+  const bool holds = FitRequantFixed(q, s.output_zero_point, low, high, &c);
+  const bool relu = s.act_min >= s.output_zero_point;
+  to->scale[lane] = c.scale;
+  if (relu) {
+    to->offset[lane] = c.offset_relu;
+  } else if (isa.even_odd) {
+    to->sign_bias_int[lane] = static_cast<int32_t>(std::lrint(c.bias));
+  } else {
+    to->sign_bias[lane] = c.bias;
+  }
+  if (!holds) return kConvX86Integer;
+  return relu ? kConvX86Relu : kConvX86Signed;
 }
 
-}  // namespace
+ConvX86Form ConvX86BeginBlock(const QS8ConvShape& s, ConvX86Constants* to) {
+  if (s.act_min < s.output_zero_point) return kConvX86Signed;
+  for (float& offset : to->offset) offset = 32768.f;  // lanes without a channel: never doubtful
+  return kConvX86Relu;
+}
 
 size_t ConvX86PackBytes(const QS8ConvShape& s, const ConvX86Isa& isa) {
   return Layout(s, isa).bytes;
@@ -495,14 +447,11 @@ void ConvX86Pack(const QS8ConvShape& s, const QS8ConvConstants& k, const ConvX86
                        static_cast<size_t>(s.group_in_c());
   for (int32_t block = 0; block < l.group_blocks * s.groups; ++block) {
     const int32_t first = block % l.group_blocks * kConvX86Block;
-    forms[block] = s.act_min >= s.output_zero_point ? kConvX86Relu : kConvX86Signed;
-    if (forms[block] == kConvX86Relu) {  // lanes without a channel must not look doubtful
-      for (float& offset : constants[block].offset) offset = 32768.f;
-    }
+    forms[block] = ConvX86BeginBlock(s, &constants[block]);
     for (int32_t i = 0; i < kConvX86Block && first + i < cout; ++i) {
       const int32_t n = block / l.group_blocks * cout + first + i;
-      const int32_t lane = BlockLane(isa, i);
-      const ConvX86Form form = PackChannel(s, k, isa, n, lane, &constants[block]);
+      const int32_t lane = ConvX86Lane(isa.even_odd, i);
+      const ConvX86Form form = ConvX86PackChannel(s, k, isa, n, lane, &constants[block]);
       if (form == kConvX86Integer) forms[block] = kConvX86Integer;
       PackWeights(s, k.weights + static_cast<size_t>(n) * count, l, isa, lane,
                   bytes + l.weights_at + static_cast<size_t>(block) * l.block_bytes);
@@ -512,14 +461,8 @@ void ConvX86Pack(const QS8ConvShape& s, const QS8ConvConstants& k, const ConvX86
 
 void ConvX86Run(const QS8ConvRun& run, const ConvX86Isa& isa) {
   if (run.row_begin >= run.row_end || run.channel_begin >= run.channel_end) return;
-  const QS8ConvShape& s = *run.shape;
-  if (s.pointwise() && s.groups == 1 && s.out_w == 1 && run.row_end - run.row_begin == 1 &&
-      s.weight_zero_point == 0) {
-    RunPixel(run, isa);
-  } else {
-    Runner runner(run, isa);
-    s.pointwise() ? runner.Pointwise() : runner.Windows();
-  }
+  Runner runner(run, isa);
+  run.shape->pointwise() ? runner.Pointwise() : runner.Windows();
   if (isa.release != nullptr) isa.release();
 }
 

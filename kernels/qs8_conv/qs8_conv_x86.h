@@ -43,8 +43,13 @@ struct ConvX86Constants {
   int32_t shift[kConvX86Block];
 };
 
+// From accumulators to bytes.
+struct ConvX86Output {
+  int32_t zero_point = 0, act_min = -128, act_max = 127;
+};
+
 // Pixels times blocks of channels, of one group: what an instruction set computes at a time.
-struct ConvX86Job {
+struct ConvX86Job : ConvX86Output {
   const uint8_t* const* in = nullptr;   // where in the panel each pixel's window begins
   int8_t* const* out = nullptr;         // where each pixel's output begins
   ptrdiff_t in_offset = 0;              // to add to each of `in`: the group
@@ -54,14 +59,12 @@ struct ConvX86Job {
   int32_t segments = 0;
   const ptrdiff_t* segment_at = nullptr;  // from the window's beginning
   int32_t steps = 0;                      // of a segment
-  bool narrow = false;                    // AVX2: weights are int8 in the pack
   const uint8_t* weights = nullptr;
   size_t block_bytes = 0;  // of weights, from one block to the next
   const ConvX86Constants* constants = nullptr;
   const int32_t* forms = nullptr;  // ConvX86Form of each block
   int32_t blocks = 0;
   int32_t lane_begin = 0, lane_end = 0;  // which channels, counted from the first block, are stored
-  int32_t zero_point = 0, act_min = -128, act_max = 127;
   int32_t* tile_rows = nullptr;  // AMX: the rows of a tile as configured now; 0: not configured
 };
 
@@ -86,6 +89,17 @@ size_t ConvX86ScratchBytes(const QS8ConvShape& shape, const ConvX86Isa& isa);
 void ConvX86Pack(const QS8ConvShape& shape, const QS8ConvConstants& k, const ConvX86Isa& isa,
                  void* pack);
 void ConvX86Run(const QS8ConvRun& run, const ConvX86Isa& isa);
+
+// Which lane of a block is its i-th channel.
+inline int32_t ConvX86Lane(bool even_odd, int32_t i) {
+  return even_odd ? i / 2 + i % 2 * (kConvX86Block / 2) : i;
+}
+// The constants of output channel n, and its form.
+ConvX86Form ConvX86PackChannel(const QS8ConvShape& shape, const QS8ConvConstants& k,
+                               const ConvX86Isa& isa, int32_t n, int32_t lane,
+                               ConvX86Constants* to);
+// What a block is before its channels are packed.
+ConvX86Form ConvX86BeginBlock(const QS8ConvShape& shape, ConvX86Constants* to);
 
 // Is AMX faster than AVX-512 VNNI here? By a model of both (docs/kernels.md).
 bool ConvX86AmxPays(const QS8ConvShape& shape);

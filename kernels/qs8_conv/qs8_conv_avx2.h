@@ -1,0 +1,138 @@
+// The end of qs8_conv's 256-bit kernels: from accumulators of pixels x 16-channel blocks, even
+// channels in one vector, odd ones in the other, to bytes. For files compiled with AVX2 and FMA
+// only; internal linkage throughout.
+#pragma once
+
+#include "kernels/common/requant_avx2.h"
+#include "kernels/common/x86_intrinsics.h"
+#include "kernels/qs8_conv/qs8_conv_x86.h"
+
+namespace octet {
+namespace {
+
+// What a tile needs to know about its channels.
+struct Columns {
+  const uint8_t* weights;
+  const ConvX86Constants* constants;
+  ConvX86Form form;
+  int32_t lane_begin, lane_end;  // of each block: 0 and 16 but for the first and the last
+  ptrdiff_t out_offset;  // of the block (not in a copy of the job: copies wait for its stores)
+};
+
+static inline __m256i Load(const void* p) {
+  return _mm256_load_si256(static_cast<const __m256i*>(p));
+}
+
+// The 16 bytes of a block, or those that the run is to write.
+static inline __attribute__((always_inline)) void Store(__m128i bytes, const Columns& c, bool whole,
+                                                        int8_t* out) {
+  if (__builtin_expect(whole, 1)) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), bytes);
+  } else if (c.lane_begin == 0 && c.lane_end == 8) {
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(out), bytes);
+  } else {
+    alignas(16) int8_t stored[16];
+    _mm_store_si128(reinterpret_cast<__m128i*>(stored), bytes);
+    for (int32_t i = c.lane_begin; i < c.lane_end; ++i) out[i] = stored[i];
+  }
+}
+
+// The integer formula on accumulators in memory.
+static __attribute__((noinline)) void StoreByInteger(const ConvX86Output& job, const Columns& c,
+                                                     const int32_t* acc, int rows,
+                                                     int8_t* const* out) {
+  const ConvX86Constants& k = *c.constants;
+  const bool whole = c.lane_begin == 0 && c.lane_end == 16;
+  const __m256i top = _mm256_set1_epi32(32767);
+  const __m256i bottom = _mm256_set1_epi32(-32768);
+  const __m256i zero_point = _mm256_set1_epi32(job.zero_point);
+  const __m256i low = _mm256_set1_epi32(job.act_min);
+  const __m256i high = _mm256_set1_epi32(job.act_max);
+  for (int r = 0; r < rows; ++r) {
+    __m256i y[2];
+    for (int v = 0; v < 2; ++v) {
+      __m256i scaled = RequantInteger256(Load(acc + r * 16 + v * 8), Load(k.multiplier + v * 8),
+                                         Load(k.shift + v * 8));
+      // Saturating first changes nothing that the clamp would not.
+      scaled = _mm256_max_epi32(_mm256_min_epi32(scaled, top), bottom);
+      scaled = _mm256_add_epi32(scaled, zero_point);
+      y[v] = _mm256_min_epi32(_mm256_max_epi32(scaled, low), high);
+    }
+    const __m256i wide = _mm256_blend_epi16(y[0], _mm256_slli_epi32(y[1], 16), 0xAA);
+    const __m256i bytes = _mm256_permute4x64_epi64(_mm256_packs_epi16(wide, wide), 0xD8);
+    Store(_mm256_castsi256_si128(bytes), c, whole, out[r] + c.out_offset);
+  }
+}
+
+// A tile's accumulators, in fixed point, to bytes; which pixels are in doubt (a bit each).
+template <int kRows, bool kRelu>
+static inline __attribute__((always_inline)) uint32_t StoreByFixed(const ConvX86Output& job,
+                                                                   const Columns& c,
+                                                                   const __m256i (&acc)[kRows][2],
+                                                                   int8_t* const* out) {
+  const ConvX86Constants& k = *c.constants;
+  __m256i halves[kRows], low_halves[kRows];
+  {
+    const __m256 offset =
+        _mm256_set1_ps(static_cast<float>(job.zero_point * 65536 + 32768 + kRequantFixedDoubt / 2));
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      __m256i y[2];
+#pragma GCC unroll 2
+      for (int v = 0; v < 2; ++v) {
+        const __m256 scale = _mm256_load_ps(k.scale + v * 8);
+        y[v] = kRelu ? RequantRelu256(acc[r][v], scale, _mm256_load_ps(k.offset + v * 8))
+                     : RequantSigned256(acc[r][v], scale, Load(k.sign_bias_int + v * 8), offset);
+      }
+      low_halves[r] = RequantLowHalves256(y[0], y[1]);
+      halves[r] = RequantHalves256(y[0], y[1]);
+    }
+  }
+  __m256i all = low_halves[0];
+#pragma GCC unroll 8
+  for (int r = 1; r < kRows; ++r) all = _mm256_min_epu16(all, low_halves[r]);
+  const bool clamp = job.act_min != -128 || job.act_max != 127;
+  const bool whole = c.lane_begin == 0 && c.lane_end == 16;
+  // Two pixels share a pack.
+#pragma GCC unroll 3
+  for (int r = 0; r < kRows; r += 2) {
+    const int second = r + 1 < kRows ? r + 1 : r;
+    __m256i bytes = _mm256_permute4x64_epi64(_mm256_packs_epi16(halves[r], halves[second]), 0xD8);
+    if (clamp) {
+      bytes = _mm256_max_epi8(bytes, _mm256_set1_epi8(static_cast<int8_t>(job.act_min)));
+      bytes = _mm256_min_epi8(bytes, _mm256_set1_epi8(static_cast<int8_t>(job.act_max)));
+    }
+    Store(_mm256_castsi256_si128(bytes), c, whole, out[r] + c.out_offset);
+    if (second != r)
+      Store(_mm256_extracti128_si256(bytes, 1), c, whole, out[second] + c.out_offset);
+  }
+  uint32_t again = 0;
+  if (__builtin_expect(RequantIsDoubtful256(all), 0)) {
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      again |= static_cast<uint32_t>(RequantIsDoubtful256(low_halves[r])) << r;
+    }
+  }
+  return again;
+}
+
+// Accumulators to bytes; which pixels are in doubt (a bit each).
+template <int kRows>
+static inline __attribute__((always_inline)) uint32_t Finish(const ConvX86Output& job,
+                                                             const Columns& c,
+                                                             const __m256i (&acc)[kRows][2],
+                                                             int8_t* const* out) {
+  if (c.form == kConvX86Relu) return StoreByFixed<kRows, true>(job, c, acc, out);
+  if (c.form == kConvX86Signed) return StoreByFixed<kRows, false>(job, c, acc, out);
+  alignas(32) int32_t values[kRows * 16];
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+    _mm256_store_si256(reinterpret_cast<__m256i*>(values + r * 16), acc[r][0]);
+    _mm256_store_si256(reinterpret_cast<__m256i*>(values + r * 16 + 8), acc[r][1]);
+  }
+  StoreByInteger(job, c, values, kRows, out);
+  return 0;
+}
+
+}  // namespace
+}  // namespace octet
