@@ -134,7 +134,7 @@ static inline __attribute__((always_inline)) uint32_t StoreByFixed(
     const ConvX86Constants &kv = k[v % kVectors], &kw = k[w % kVectors];
     const __m512 scale_v = _mm512_load_ps(kv.scale), scale_w = _mm512_load_ps(kw.scale);
     const __m512 offset_v = _mm512_load_ps(kv.offset), offset_w = _mm512_load_ps(kw.offset);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int g = 0; g < kGroups; ++g) {
       const __m512i acc_v = acc[g * kShare + v / kVectors][v % kVectors];
       const __m512i acc_w = acc[g * kShare + w / kVectors][w % kVectors];
@@ -156,7 +156,7 @@ static inline __attribute__((always_inline)) uint32_t StoreByFixed(
   const bool whole = store == ~uint64_t{0} >> (64 - 16 * kVectors);
   const __m512i order = _mm512_load_si512(kOrder);
   __m512i all = doubt[0];
-#pragma GCC unroll 8
+#pragma GCC unroll 12
   for (int g = 0; g < kGroups; ++g) {
     __m512i bytes = _mm512_permutexvar_epi8(
         order, _mm512_packs_epi16(halves[g][0], halves[g][kEach > 2 ? 1 : 0]));
@@ -177,7 +177,7 @@ static inline __attribute__((always_inline)) uint32_t StoreByFixed(
   uint32_t again = 0;
   if (__builtin_expect(RequantIsDoubtful512(all, limit), 0)) {
     constexpr uint32_t kPixels = (1u << kShare) - 1;
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int g = 0; g < kGroups; ++g) {
       again |= (RequantIsDoubtful512(doubt[g], limit) ? kPixels : 0) << g * kShare;
     }
@@ -202,9 +202,9 @@ static inline __attribute__((always_inline)) uint32_t Finish(const ConvX86Output
                                                 out, c.out_offset);
   }
   alignas(64) int32_t values[kRows * kVectors * kConvX86Block];
-#pragma GCC unroll 8
+#pragma GCC unroll 12
   for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int v = 0; v < kVectors; ++v) {
       _mm512_store_si512(values + (r * kVectors + v) * kConvX86Block, acc[r][v]);
     }

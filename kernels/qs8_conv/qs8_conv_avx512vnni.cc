@@ -5,9 +5,10 @@
 namespace octet {
 namespace {
 
-constexpr int kMaxRows = 6;        // pixels of a tile
-constexpr int kMaxNarrowRows = 8;  // of a tile of one block
-constexpr int kMaxVectors = 4;     // blocks of 16 channels of a tile
+// A tile has up to 24 vectors of accumulators: what it costs beside its multiplications is shared.
+constexpr int kMaxVectors = 4;                        // blocks of 16 channels of a tile
+constexpr int kMaxRows[kMaxVectors] = {8, 12, 8, 6};  // pixels, by blocks
+constexpr int kMostRows = 12;
 
 // Addresses are base + index: without this the compiler advances a pointer for each pixel.
 #define OCTET_ONE_INDEX(at, w) __asm__("" : "+r"(at), "+r"(w))
@@ -42,16 +43,16 @@ static void Tiles(const ConvX86Job& job, const Columns& c, int32_t first, int32_
   for (; count > 0; --count, first += kRows) {
     __m512i acc[kRows][kVectors];
     __m512i other[kRows][kVectors];
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
       for (int v = 0; v < kVectors; ++v) {
         acc[r][v] = _mm512_load_si512(constants[v].bias);
         other[r][v] = _mm512_setzero_si512();
       }
     }
     const uint8_t* in[kRows];
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r) in[r] = job.in[first + r];
     const uint8_t* w = c.weights;
 
@@ -61,11 +62,11 @@ static void Tiles(const ConvX86Job& job, const Columns& c, int32_t first, int32_
       if (kChains == 2) {
         for (; steps >= 2; steps -= 2, at += 8, w += 128) {
           OCTET_ONE_INDEX(at, w);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
           for (int v = 0; v < kVectors; ++v) {
             const __m512i b0 = _mm512_load_si512(w + static_cast<size_t>(v) * stride);
             const __m512i b1 = _mm512_load_si512(w + static_cast<size_t>(v) * stride + 64);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
             for (int r = 0; r < kRows; ++r) {
               acc[r][v] = _mm512_dpbusd_epi32(acc[r][v], Splat(in[r] + at), b0);
               other[r][v] = _mm512_dpbusd_epi32(other[r][v], Splat(in[r] + at + 4), b1);
@@ -76,14 +77,14 @@ static void Tiles(const ConvX86Job& job, const Columns& c, int32_t first, int32_
       for (; steps > 0; --steps, at += 4, w += 64) {
         OCTET_ONE_INDEX(at, w);
         __m512i b[kVectors];
-#pragma GCC unroll 8
+#pragma GCC unroll 12
         for (int v = 0; v < kVectors; ++v) {
           b[v] = _mm512_load_si512(w + static_cast<size_t>(v) * stride);
         }
-#pragma GCC unroll 8
+#pragma GCC unroll 12
         for (int r = 0; r < kRows; ++r) {
           const __m512i a = Splat(in[r] + at);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
           for (int v = 0; v < kVectors; ++v) {
             acc[r][v] = _mm512_dpbusd_epi32(acc[r][v], a, b[v]);
           }
@@ -92,17 +93,17 @@ static void Tiles(const ConvX86Job& job, const Columns& c, int32_t first, int32_
     }
 
     if (kChains == 2) {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
       for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
         for (int v = 0; v < kVectors; ++v) acc[r][v] = _mm512_add_epi32(acc[r][v], other[r][v]);
       }
     }
     if (job.correction != nullptr) {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
       for (int r = 0; r < kRows; ++r) {
         const __m512i correction = _mm512_set1_epi32(job.correction[first + r]);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
         for (int v = 0; v < kVectors; ++v) acc[r][v] = _mm512_add_epi32(acc[r][v], correction);
       }
     }
@@ -114,11 +115,14 @@ static void Tiles(const ConvX86Job& job, const Columns& c, int32_t first, int32_
 
 using TilesFn = void (*)(const ConvX86Job&, const Columns&, int32_t, int32_t);
 
-// Narrow tiles have multiples of those pixels that share a vector of bytes, and the rest.
-constexpr TilesFn kTiles[kMaxVectors][kMaxNarrowRows] = {
+// By blocks and pixels: multiples of kUnits pixels, and the rest. Narrow tiles' units are the
+// pixels that share a vector of bytes.
+constexpr int kUnits[kMaxVectors] = {4, 4, 2, 1};
+constexpr TilesFn kTiles[kMaxVectors][kMostRows] = {
     {Tiles<1, 1>, Tiles<2, 1>, Tiles<3, 1>, Tiles<4, 1>, nullptr, nullptr, nullptr, Tiles<8, 1>},
-    {Tiles<1, 2>, Tiles<2, 2>, nullptr, Tiles<4, 2>, nullptr, Tiles<6, 2>},
-    {Tiles<1, 3>, Tiles<2, 3>, Tiles<3, 3>, Tiles<4, 3>, Tiles<5, 3>, Tiles<6, 3>},
+    {Tiles<1, 2>, Tiles<2, 2>, Tiles<3, 2>, Tiles<4, 2>, nullptr, nullptr, nullptr, Tiles<8, 2>,
+     nullptr, nullptr, nullptr, Tiles<12, 2>},
+    {Tiles<1, 3>, Tiles<2, 3>, nullptr, Tiles<4, 3>, nullptr, Tiles<6, 3>, nullptr, Tiles<8, 3>},
     {Tiles<1, 4>, Tiles<2, 4>, Tiles<3, 4>, Tiles<4, 4>, Tiles<5, 4>, Tiles<6, 4>},
 };
 
@@ -128,8 +132,9 @@ struct Cut {
   int32_t unit, rows, larger, smaller;
 };
 
-template <int kUnit, int kMost>
+template <int kVectors>
 static Cut CutPixels(int32_t pixels) {
+  constexpr int kUnit = kUnits[kVectors - 1], kMost = kMaxRows[kVectors - 1];
   const uint32_t units = static_cast<uint32_t>(pixels) / kUnit;
   const uint32_t tiles = (units + kMost / kUnit - 1) / (kMost / kUnit);
   if (tiles <= 1)
@@ -148,9 +153,10 @@ static void Compute(const ConvX86Job& job) {
     const int32_t block = parts == 1 ? 0 : job.blocks * i / parts;
     const int32_t vectors = parts == 1 ? job.blocks : job.blocks * (i + 1) / parts - block;
     SetColumns(job, block, vectors, &c);
-    const Cut cut = vectors == 1   ? CutPixels<4, kMaxNarrowRows>(job.pixels)
-                    : vectors == 2 ? CutPixels<2, kMaxRows>(job.pixels)
-                                   : CutPixels<1, kMaxRows>(job.pixels);
+    const Cut cut = vectors == 1   ? CutPixels<1>(job.pixels)
+                    : vectors == 2 ? CutPixels<2>(job.pixels)
+                    : vectors == 3 ? CutPixels<3>(job.pixels)
+                                   : CutPixels<4>(job.pixels);
     const TilesFn* const run = kTiles[vectors - 1];
     if (cut.larger > 0) run[cut.rows + cut.unit - 1](job, c, 0, cut.larger);
     int32_t done = cut.larger * (cut.rows + cut.unit);
