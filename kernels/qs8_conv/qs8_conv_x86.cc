@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t kAlign = 64;
 constexpr size_t kPanelBytes = 24 * 1024;  // a panel that leaves room in L1 for weights
+constexpr int32_t kBandRows = 8;           // wanted in a band
 constexpr int64_t kThinPanelBytes = 4 * 1024, kThinPixels = 96;
 constexpr size_t kSlack = 128;  // after the panel: for copy() and the last step
 
@@ -92,9 +93,14 @@ int32_t PanelRows(const QS8ConvShape& s, int32_t rows) {
 int32_t BandRows(const QS8ConvShape& s, const ConvX86Isa& isa) {
   if (s.dilation_h > 1 && s.kernel_h > 1) return 1;
   if (s.band_limit() == 1) return 1;
-  const int32_t wanted = CeilDiv(kConvX86MaxPixels / 2, s.out_w);
-  int32_t rows = wanted < s.band_limit() ? wanted : s.band_limit();
+  // Where bands share rows, so many that those are few, if rows are short.
   const size_t row_bytes = PanelRowBytes(s, isa);
+  int32_t wanted = CeilDiv(kConvX86MaxPixels / 2, s.out_w);
+  while (s.kernel_h > s.stride_h && wanted < kBandRows &&
+         static_cast<size_t>(PanelRows(s, wanted + 1)) * row_bytes <= kPanelBytes / 2) {
+    ++wanted;
+  }
+  int32_t rows = wanted < s.band_limit() ? wanted : s.band_limit();
   while (rows > 1 && static_cast<size_t>(PanelRows(s, rows)) * row_bytes > 2 * kPanelBytes) --rows;
   return rows;
 }
@@ -219,9 +225,11 @@ class Runner {
     }
     const int32_t band = BandRows(s_, isa_);
     const size_t x_bytes = static_cast<size_t>(s_.stride_w) * pixel_bytes_;
-    // The first output row of the lists, where they are of one band, and the band's height.
-    const int8_t* listed = nullptr;
+    const size_t y_bytes = static_cast<size_t>(s_.stride_h) * row_bytes;
+    // Rows of output whose pixels the lists can hold, those that they hold, and where these begin.
+    const int32_t most = kConvX86MaxPixels / s_.out_w;
     int32_t listed_rows = 0;
+    const int8_t* listed = nullptr;
     for (int32_t row = run_.row_begin; row < run_.row_end;) {
       const int32_t b = row / s_.out_h, y = row % s_.out_h;
       int32_t rows = s_.out_h - y;  // a band stays within an image
@@ -234,21 +242,29 @@ class Runner {
         FillRow(b, iy, panel_ + static_cast<size_t>(i) * row_bytes);
       }
       std::memset(panel_ + static_cast<size_t>(panel_rows) * row_bytes, 0, 8);
-      const bool one = int64_t{rows} * s_.out_w <= kConvX86MaxPixels &&
-                       run_.output.contiguous(row, rows) == rows;
-      if (one && listed != nullptr && listed_rows == rows) {
-        out_delta_ = run_.output.row(row) - listed;  // as the last band, elsewhere
-        Compute(rows * s_.out_w);
+      if (most > 0 && run_.output.contiguous(row, rows) == rows) {
+        const int32_t some = rows <= most ? rows : CeilDiv(rows, CeilDiv(rows, most));
+        if (listed_rows < some) {
+          for (int32_t i = 0; i < some; ++i) {
+            List(i * s_.out_w, s_.out_w, panel_ + static_cast<size_t>(i) * y_bytes, x_bytes,
+                 run_.output.row(row + i));
+          }
+          listed_rows = some;
+          listed = run_.output.row(row);
+        }
+        for (int32_t i = 0; i < rows; i += some) {
+          in_delta_ = static_cast<ptrdiff_t>(static_cast<size_t>(i) * y_bytes);
+          out_delta_ = run_.output.row(row + i) - listed;
+          Compute((rows - i < some ? rows - i : some) * s_.out_w);
+        }
         row += rows;
         continue;
       }
-      listed = one ? run_.output.row(row) : nullptr;
-      listed_rows = rows;
-      out_delta_ = 0;
+      listed_rows = 0;
+      in_delta_ = out_delta_ = 0;
       int32_t n = 0;
       for (int32_t i = 0; i < rows; ++i) {
-        const uint8_t* in =
-            panel_ + static_cast<size_t>(i) * static_cast<size_t>(s_.stride_h) * row_bytes;
+        const uint8_t* in = panel_ + static_cast<size_t>(i) * y_bytes;
         int8_t* out = run_.output.row(row + i);
         for (int32_t x = 0; x < s_.out_w;) {
           int32_t stretch = kConvX86MaxPixels - n;
@@ -299,13 +315,13 @@ class Runner {
 
   // `pixels` pixels of the zero point.
   void Zeros(int64_t pixels, uint8_t* to) {
-    const size_t n = static_cast<size_t>(pixels) * static_cast<size_t>(s_.in_c);
-    if (isa_.element_bytes == 1) {
-      std::memset(to, s_.input_zero_point + Excess(isa_), n);
-    } else {
-      const int16_t v = static_cast<int16_t>(s_.input_zero_point);
-      for (size_t i = 0; i < n; ++i) std::memcpy(to + 2 * i, &v, 2);
-    }
+    const size_t n = static_cast<size_t>(pixels) * pixel_bytes_;
+    // A few bytes too far, as copy() does: they are mostly some pixels, for which a call of memset
+    // would take longer.
+    uint32_t x = static_cast<uint32_t>(s_.input_zero_point + Excess(isa_));
+    x = isa_.element_bytes == 1 ? (x & 0xff) * 0x01010101u : (x & 0xffff) * 0x00010001u;
+    const uint32_t vector[4] = {x, x, x, x};
+    for (size_t i = 0; i < n; i += sizeof vector) std::memcpy(to + i, vector, sizeof vector);
   }
 
   // The first pixels of in_ and out_, all channels of the run.
