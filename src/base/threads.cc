@@ -34,7 +34,7 @@ constexpr uint64_t kSpinNanoseconds = 50000;      // a helper between tasks
 constexpr uint64_t kGiveUpNanoseconds = 1000000;  // a helper whose leader does not come
 constexpr uint64_t kStallNanoseconds = 50000;     // the leader, for a chunk
 constexpr long kNapNanoseconds = 20000;
-constexpr uint32_t kFirstPeriod = 8, kLastPeriod = 512;  // runs between trials
+constexpr uint32_t kFirstPeriod = 8, kLastPeriod = 128;  // runs between trials
 
 uint64_t Now() {
   timespec t;
