@@ -8,7 +8,7 @@ namespace {
 
 constexpr int kMaxBlocks = 8;    // of a column
 constexpr int kStoreBlocks = 4;  // that share a vector of bytes
-constexpr int32_t kUnit = 4;
+constexpr int32_t kUnit = kConvPixelUnit;
 
 struct Pixel {
   const int8_t* in;
@@ -100,7 +100,7 @@ using ColumnFn = void (*)(const Pixel&, const uint8_t*, int32_t, Columns*);
 constexpr ColumnFn kColumns[kMaxBlocks] = {Column<1>, Column<2>, Column<3>, Column<4>,
                                            Column<5>, Column<6>, Column<7>, Column<8>};
 
-constexpr ConvPixelIsa kIsa = {{kUnit, 1, false, nullptr, nullptr, nullptr}, kMaxBlocks};
+constexpr ConvPixelIsa kIsa = {false, kMaxBlocks};
 
 }  // namespace
 
@@ -115,7 +115,7 @@ void QS8ConvPixelAvx512VnniPack(const QS8ConvShape& s, const QS8ConvConstants& k
 
 void QS8ConvPixelAvx512VnniRun(const QS8ConvRun& run) {
   const QS8ConvShape& s = *run.shape;
-  const ConvPixelLayout l(s, kUnit, kMaxBlocks);
+  const ConvPixelLayout l(s, kMaxBlocks);
   ConvX86Output output;
   output.zero_point = s.output_zero_point;
   output.act_min = s.act_min;

@@ -6,39 +6,66 @@
 namespace octet {
 namespace {
 
-constexpr int32_t kUnit = 4, kPreparedBytes = 1;
+constexpr int kMaxBlocks = 4;
 
-static inline size_t ScratchBytes(int32_t) { return 0; }
-static inline const uint8_t* Prepare(const int8_t* in, int32_t, void*) {
+const uint8_t* Prepare(const int8_t* in, int32_t, void*) {
   return reinterpret_cast<const uint8_t*>(in);
 }
 
-// x ^ 0x80 is x + 128 as an unsigned byte.
-static inline __m256i Flip(__m256i x) { return _mm256_xor_si256(x, _mm256_set1_epi8(INT8_MIN)); }
-static inline __m256i Lanes(const uint8_t* x) {
-  return Flip(_mm256_broadcastd_epi32(_mm_loadu_si32(x)));
-}
-static inline __m256i LastLanes(const uint8_t* x, int32_t n) {
-  uint32_t last = 0;
-  for (int32_t i = 0; i < n; ++i) last |= uint32_t{x[i]} << 8 * i;
-  return Flip(_mm256_set1_epi32(static_cast<int32_t>(last)));
-}
-
-static inline __m256i Weights(const uint8_t* w) { return Load(w); }
-
-static inline __attribute__((always_inline)) __m256i Mac(__m256i acc, __m256i a, __m256i b) {
-  return _mm256_dpbusd_avx_epi32(acc, a, b);
+template <int kBlocks>
+inline __attribute__((always_inline)) const uint8_t* Multiply(const uint8_t* in, int32_t in_c,
+                                                              const uint8_t* w,
+                                                              __m256i (&sum)[kBlocks][1][2]) {
+  // Enough accumulators that the latency of the multiplication does not show.
+  constexpr int kChains = kBlocks == 1 ? 4 : kBlocks == 2 ? 2 : 1;
+  constexpr int32_t kUnit = 4;
+  const __m256i flip = _mm256_set1_epi8(INT8_MIN);  // x ^ 0x80 is x + 128 as an unsigned byte
+  __m256i acc[kChains][kBlocks][2];
+#pragma GCC unroll 4
+  for (int i = 0; i < kChains; ++i) {
+#pragma GCC unroll 4
+    for (int b = 0; b < kBlocks; ++b) acc[i][b][0] = acc[i][b][1] = _mm256_setzero_si256();
+  }
+  const auto step = [&](__m256i(&to)[kBlocks][2], __m128i x) __attribute__((always_inline)) {
+    const __m256i a = _mm256_xor_si256(_mm256_broadcastd_epi32(x), flip);
+#pragma GCC unroll 4
+    for (int b = 0; b < kBlocks; ++b, w += 64) {
+      to[b][0] = _mm256_dpbusd_avx_epi32(to[b][0], a, Load(w));
+      to[b][1] = _mm256_dpbusd_avx_epi32(to[b][1], a, Load(w + 32));
+    }
+  };
+  int32_t steps = in_c / kUnit;
+  for (; steps >= kChains; steps -= kChains, in += kChains * kUnit) {
+#pragma GCC unroll 4
+    for (int i = 0; i < kChains; ++i) step(acc[i], _mm_loadu_si32(in + i * kUnit));
+  }
+  for (; kChains > 1 && steps > 0; --steps, in += kUnit) step(acc[0], _mm_loadu_si32(in));
+  if (const int32_t rest = in_c % kUnit; rest > 0) {
+    uint32_t last = 0;
+    for (int32_t i = 0; i < rest; ++i) last |= uint32_t{in[i]} << 8 * i;
+    step(acc[0], _mm_cvtsi32_si128(static_cast<int32_t>(last)));
+  }
+#pragma GCC unroll 4
+  for (int b = 0; b < kBlocks; ++b) {
+#pragma GCC unroll 2
+    for (int v = 0; v < 2; ++v) {
+      sum[b][0][v] = acc[0][b][v];
+#pragma GCC unroll 4
+      for (int i = 1; i < kChains; ++i) sum[b][0][v] = _mm256_add_epi32(sum[b][0][v], acc[i][b][v]);
+    }
+  }
+  return w;
 }
 
 #include "kernels/qs8_conv/qs8_conv_pixel_256.inc"
 
-constexpr ConvPixelIsa kIsa = {{kUnit, 1, true, nullptr, nullptr, nullptr}, kMaxBlocks};
+constexpr ConvPixelIsa kIsa = {true, kMaxBlocks};
 
 }  // namespace
 
 bool QS8ConvPixelAvxVnniSupports(const QS8ConvShape& s) { return ConvPixelSupports(s); }
 size_t QS8ConvPixelAvxVnniPackBytes(const QS8ConvShape& s) { return ConvPixelPackBytes(s, kIsa); }
-size_t QS8ConvPixelAvxVnniScratchBytes(const QS8ConvShape& s) { return ScratchBytes(s.in_c); }
+size_t QS8ConvPixelAvxVnniScratchBytes(const QS8ConvShape&) { return 0; }
 void QS8ConvPixelAvxVnniPack(const QS8ConvShape& s, const QS8ConvConstants& k, void* pack) {
   ConvPixelPack(s, k, kIsa, pack);
 }

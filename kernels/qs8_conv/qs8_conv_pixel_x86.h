@@ -1,7 +1,7 @@
 // What the x86 kernels of qs8_conv for a single pixel share: a fully connected layer of batch 1, or
 // a 1x1 convolution after global pooling. Such a layer uses each weight once, so nothing but their
 // way from the second-level cache should take time: they lie in the order in which they are read,
-// as columns of a few blocks of 16 channels, [column][step][block][16][unit], each column followed
+// as columns of a few blocks of 16 channels, [column][step][block][16][4], each column followed
 // by its blocks' constants. There is no panel, no job, no walk.
 #pragma once
 
@@ -13,24 +13,26 @@
 
 namespace octet {
 
+constexpr int32_t kConvPixelUnit = 4;  // elements of a step: what a 32-bit lane multiplies
+
 struct ConvPixelIsa {
-  ConvX86Isa lanes;       // unit, element_bytes and even_odd alone
+  bool even_odd;          // a block's lanes are channels 0 2 4 ... 14 1 3 ... 15
   int32_t column_blocks;  // of a column but the last
 };
 
 // The parts of a pack: a form for each column, then the columns.
 struct ConvPixelLayout {
-  int32_t steps;
   int32_t blocks;
   size_t columns_at;
-  size_t weight_bytes;  // of a block; int8 always
+  size_t weight_bytes;  // of a block
   size_t block_bytes;   // with its constants
 
-  ConvPixelLayout(const QS8ConvShape& s, int32_t unit, int32_t column_blocks)
-      : steps((s.in_c + unit - 1) / unit), blocks((s.out_c + kConvX86Block - 1) / kConvX86Block) {
+  ConvPixelLayout(const QS8ConvShape& s, int32_t column_blocks)
+      : blocks((s.out_c + kConvX86Block - 1) / kConvX86Block) {
     const size_t columns = static_cast<size_t>((blocks + column_blocks - 1) / column_blocks);
     columns_at = (columns * sizeof(int32_t) + 63) / 64 * 64;
-    weight_bytes = static_cast<size_t>(steps) * static_cast<size_t>(unit) * kConvX86Block;
+    const size_t steps = (static_cast<size_t>(s.in_c) + kConvPixelUnit - 1) / kConvPixelUnit;
+    weight_bytes = steps * kConvPixelUnit * kConvX86Block;
     block_bytes = weight_bytes + sizeof(ConvX86Constants);
   }
   size_t bytes() const { return columns_at + static_cast<size_t>(blocks) * block_bytes; }
