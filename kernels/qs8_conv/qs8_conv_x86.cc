@@ -78,10 +78,14 @@ int32_t PanelPixels(const QS8ConvShape& s, const ConvX86Isa& isa) {
   return static_cast<int32_t>(all < n ? all : n);
 }
 
+// Pixels of a row in the panel: those that windows reach.
+int32_t PanelWidth(const QS8ConvShape& s) {
+  return (s.out_w - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1;
+}
+
 size_t PanelRowBytes(const QS8ConvShape& s, const ConvX86Isa& isa) {
-  const size_t width = static_cast<size_t>(s.out_w - 1) * static_cast<size_t>(s.stride_w) +
-                       static_cast<size_t>(s.kernel_w - 1) * static_cast<size_t>(s.dilation_w) + 1;
-  return width * static_cast<size_t>(s.in_c) * static_cast<size_t>(isa.element_bytes);
+  return static_cast<size_t>(PanelWidth(s)) * static_cast<size_t>(s.in_c) *
+         static_cast<size_t>(isa.element_bytes);
 }
 
 // Input rows in the panel for `rows` output rows. With vertical dilation a panel is for one output
@@ -295,9 +299,9 @@ class Runner {
 
   // Input row iy of image b, with the zero points around it that windows reach.
   void FillRow(int32_t b, int32_t iy, uint8_t* to) {
-    const int64_t width = static_cast<int64_t>(PanelRowBytes(s_, isa_) / pixel_bytes_);
-    int64_t left = s_.pad_left < width ? s_.pad_left : width;
-    int64_t middle = width - left;
+    const int32_t width = PanelWidth(s_);
+    int32_t left = s_.pad_left < width ? s_.pad_left : width;
+    int32_t middle = width - left;
     // Negative padding would begin inside the image; check() does not let it through.
     if (middle > s_.in_w) middle = s_.in_w;
     if (iy < 0 || iy >= s_.in_h) {
@@ -314,7 +318,7 @@ class Runner {
   }
 
   // `pixels` pixels of the zero point.
-  void Zeros(int64_t pixels, uint8_t* to) {
+  void Zeros(int32_t pixels, uint8_t* to) {
     const size_t n = static_cast<size_t>(pixels) * pixel_bytes_;
     // A few bytes too far, as copy() does: they are mostly some pixels, for which a call of memset
     // would take longer.

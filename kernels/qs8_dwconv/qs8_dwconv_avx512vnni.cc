@@ -43,19 +43,6 @@ struct Ops {
                                 _mm_maskz_loadu_epi8(m, p + 3 * step), 1);
     return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
   }
-  // The four bytes of each of P pixels, in all lanes of its piece.
-  template <int P>
-  static Int SpreadPixels(const uint8_t* p) {
-    if (P == 1) {
-      int32_t four;
-      __builtin_memcpy(&four, p, 4);
-      return _mm512_set1_epi32(four);
-    }
-    const Int x = _mm512_castsi128_si512(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-    const Int where = P == 2 ? _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1)
-                             : _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
-    return _mm512_permutexvar_epi32(where, x);
-  }
   // P pieces from as many places.
   template <int P>
   static Int LoadPieces(const int8_t* const* p, Mask mask) {

@@ -44,18 +44,6 @@ struct Ops {
     const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + step));
     return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
   }
-  // The four bytes of each of P pixels, in all lanes of its piece.
-  template <int P>
-  static Int SpreadPixels(const uint8_t* p) {
-    if (P == 1) {
-      int32_t four;
-      __builtin_memcpy(&four, p, 4);
-      return _mm256_set1_epi32(four);
-    }
-    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    return _mm256_permutevar8x32_epi32(_mm256_castsi128_si256(x),
-                                       _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1));
-  }
   // P pieces from as many places.
   template <int P>
   static Int LoadPieces(const int8_t* const* p, Mask) {

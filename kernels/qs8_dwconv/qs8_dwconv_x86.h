@@ -17,9 +17,6 @@
 // piece has a stretch of its columns, and all go through theirs side by side. What is dilated
 // stages its narrow blocks.
 //
-// One input channel with several output channels: four columns of one row are a group, and the
-// staged bytes are the same for all channels ("spread").
-//
 // A column of pixels (width 1, kernel Kx1) lies in memory as a row does, so bands of its rows run
 // as parts of a row and the kernel as 1xK ("column"): the same taps in the same groups, so that the
 // same pack serves rows of a ring one by one.
@@ -67,7 +64,6 @@ struct DwX86Plan {
   bool direct;          // full blocks need no staging: 3x3, stride 1 or 2
   bool pieces;          // nor do narrower ones
   bool staged;          // some block does
-  size_t spread_plane;  // one input channel: bytes of what is staged for a tap; else 0
   int32_t groups;
   int32_t slots;                                 // phases that the groups use, in all
   int32_t taps;                                  // vpdpbusd per four outputs, weight sets included
@@ -87,9 +83,6 @@ struct DwX86Block {
 
 // Most bytes of one staging job (StageJob of qs8_dwconv_x86_impl.h).
 constexpr size_t kDwX86JobBytes = 48;
-
-// Bytes that staging may read behind the padded row of one input channel.
-constexpr size_t kDwX86SpreadSlack = 12;
 
 DwX86Plan MakeDwX86Plan(const QS8DwConvShape& shape, DwX86Isa isa);
 bool DwX86IsColumn(const QS8DwConvShape& shape);

@@ -6,7 +6,6 @@
 #include <cstring>
 
 #include "kernels/qs8_dwconv/qs8_dwconv_x86_direct.h"
-#include "kernels/qs8_dwconv/qs8_dwconv_x86_spread.h"
 #include "kernels/qs8_dwconv/qs8_dwconv_x86_stage.h"
 #include "kernels/qs8_dwconv/qs8_dwconv_x86_tiles.h"
 
@@ -280,50 +279,6 @@ OCTET_INLINE void ForPairs(const QS8DwConvShape& s, const DwX86Plan& plan, int32
   }
 }
 
-void RunSpread(const Context& context, int32_t channel_begin, int32_t channel_end,
-               const uint8_t* pack) {
-  const QS8DwConvRun& run = *context.run;
-  const QS8DwConvShape& s = *run.shape;
-  const DwX86Plan& plan = *context.plan;
-  const int32_t quads = (s.kernel_w + 3) / 4;
-  uint8_t* const padded = context.staged + plan.spread_plane * quads * s.kernel_h;
-  TileArgs a = {};
-  a.staged = context.staged;
-  a.plane = plan.spread_plane;
-  a.taps = plan.taps;
-  a.zero_point = s.output_zero_point;
-  a.act_min = s.act_min;
-  a.act_max = s.act_max;
-  a.pixels = s.out_w;
-  a.pixel_step = static_cast<size_t>(s.depth_multiplier);
-  ForImages(run, [&](int32_t image, int32_t begin, int32_t end) {
-    for (int32_t y = begin; y < end; ++y) {
-      for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
-        const int32_t iy = y * s.stride_h - s.pad_top + ky * s.dilation_h;
-        StageSpread(s, iy >= 0 && iy < s.in_h ? InputRow(run.input, image * s.in_h + iy) : nullptr,
-                    padded, context.staged + plan.spread_plane * quads * ky, plan.spread_plane);
-      }
-      int8_t* const out = OutputRow(run.output, image * s.out_h + y);
-      for (int32_t i = channel_begin / kV; i < plan.blocks; ++i) {
-        const DwX86Block block = DwX86BlockAt(s, kV, i);
-        if (block.begin >= channel_end) break;
-        const int32_t pixels = DwX86Divide(kV, block.width);
-        a.pack = pack + plan.pack_header + plan.pack_block * i;
-        a.vectors = DwX86Divide(s.out_w + pixels - 1, pixels);
-        a.out[0] = out + block.begin;
-        a.out_step = pixels * a.pixel_step;
-        a.width = block.width;
-        a.channels = block.channels;
-        const Finish finish = FinishOf(s, pack[i]);
-        const SpreadFn spread = pixels == 1   ? PickSpread<1>(finish)
-                                : pixels == 2 ? PickSpread<2>(finish)
-                                              : PickSpread<kMostPieces>(finish);
-        spread(a, plan.weight_sets);
-      }
-    }
-  });
-}
-
 void RunPlanned(const QS8DwConvRun& run, DwX86Isa isa, const DwX86Plan& plan) {
   const QS8DwConvShape& s = *run.shape;
   const uint8_t* const pack = static_cast<const uint8_t*>(run.pack);
@@ -347,10 +302,6 @@ void RunPlanned(const QS8DwConvRun& run, DwX86Isa isa, const DwX86Plan& plan) {
 
   const int32_t channel_begin = run.channel_begin * s.depth_multiplier;
   const int32_t channel_end = run.channel_end * s.depth_multiplier;
-  if (plan.spread_plane > 0) {
-    RunSpread(context, channel_begin, channel_end, pack);
-    return;
-  }
   // Blocks of the same width lie side by side: full ones, then at most two narrower.
   for (int32_t first = channel_begin / kV, next; first < plan.blocks; first = next) {
     const DwX86Block kind = DwX86BlockAt(s, isa.vector, first);

@@ -59,7 +59,6 @@ int32_t RowVectors(const QS8DwConvShape& s, int32_t vector, int32_t width) {
 
 DwX86Group DwX86Plan::group(const QS8DwConvShape& s, int32_t g) const {
   DwX86Group group = {};
-  if (spread_plane > 0) return {g, 1, 4, g * ((s.kernel_w + 3) / 4)};
   for (int32_t i = 0; i <= g; ++i) {
     if (i > 0) group.first_tap += (s.kernel_w + group.columns - 1) / group.columns;
     group.row = 4 * i;
@@ -143,14 +142,10 @@ DwX86Plan MakeDwX86Plan(const QS8DwConvShape& s, DwX86Isa isa) {
   // w - zp lies in [-255, 255]; 16-bit weights hold that, bytes may take two or three.
   plan.weight_sets =
       !isa.dot || s.weight_zero_point == 0 ? 1 : (s.weight_zero_point > -128 ? 2 : 3);
-  const bool spread = s.in_c == 1 && s.depth_multiplier > 1 && s.dilation_w == 1;
-  const bool pairs = s.stride_h == 1 && s.kernel_h > 1 && !spread && !DwX86IsColumn(s);
+  const bool pairs = s.stride_h == 1 && s.kernel_h > 1 && !DwX86IsColumn(s);
   plan.pair = pairs ? 2 : 1;
   plan.window_rows = s.kernel_h + plan.pair - 1;
-  plan.groups = spread ? plan.window_rows : (plan.window_rows + 3) / 4;
-  if (spread) {  // pixels enough for two vectors beyond the last
-    plan.spread_plane = RoundUp(static_cast<size_t>(s.out_w) * 4, 16) + 32;
-  }
+  plan.groups = (plan.window_rows + 3) / 4;
   plan.direct = s.kernel_h == 3 && s.kernel_w == 3 && s.stride_h == s.stride_w && s.stride_w <= 2 &&
                 (s.dilation_w == 1 || s.stride_w == 1) && s.depth_multiplier == 1 &&
                 plan.weight_sets <= 2;
@@ -158,7 +153,7 @@ DwX86Plan MakeDwX86Plan(const QS8DwConvShape& s, DwX86Isa isa) {
   plan.pieces = plan.direct && s.dilation_h == 1 && s.dilation_w == 1 &&
                 (plan.weight_sets == 1 || s.act_min >= s.output_zero_point);
   const int32_t full = DwX86Divide(s.out_c(), isa.vector);
-  plan.staged = !spread && !plan.pieces && !(plan.direct && full * isa.vector == s.out_c());
+  plan.staged = !plan.pieces && !(plan.direct && full * isa.vector == s.out_c());
   const DwX86Group last = plan.group(s, plan.groups - 1);
   plan.taps = (last.first_tap + DwX86Divide(s.kernel_w + last.columns - 1, last.columns)) *
               plan.weight_sets;
@@ -197,12 +192,6 @@ size_t PackBytes(const QS8DwConvShape& s, DwX86Isa isa) {
 size_t PlannedScratchBytes(const QS8DwConvShape& s, DwX86Isa isa) {
   const DwX86Plan plan = MakeDwX86Plan(s, isa);
   size_t most = 0;
-  if (plan.spread_plane > 0) {
-    const int32_t quads = (s.kernel_w + 3) / 4;
-    most = plan.spread_plane * quads * s.kernel_h + static_cast<size_t>(s.out_w - 1) * s.stride_w +
-           static_cast<size_t>(quads) * 4 + kDwX86SpreadSlack;
-    return plan.rows_bytes + plan.jobs_bytes + plan.offsets_bytes + kAlign + RoundUp(most, kAlign);
-  }
   int32_t done = 0;
   for (int32_t i = plan.blocks - 1; plan.staged && i >= 0;
        --i) {  // narrow blocks are the last ones
