@@ -224,7 +224,8 @@ void RunPieces(const Context& context, const DwX86Block& block, const uint8_t* p
       if (row < end) {
         FindRows(context, block, image, row, pair == 2 && row + 1 < end ? 1 : 0, in, out);
       }
-      for (int32_t b = 0, x = 0; b < beside; ++b, ++p, x += a.out_w) {
+      OCTET_NO_UNROLL for (int32_t b = 0, x = 0; b < beside; ++b, ++p, x += a.out_w) {
+        __asm__("" : "+r"(x));  // else gcc makes vectors of the few there are: 40 KB of code
         // The last stretches begin within the ones before them: same bytes again.
         const int32_t first = x < s.out_w - a.out_w ? x : s.out_w - a.out_w;
         a.start[p] = first * s.stride_w - s.pad_left;
