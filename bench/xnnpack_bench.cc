@@ -196,7 +196,9 @@ void MaxPool(State& state, const S8MaxPoolKernel& kernel, int32_t side, int32_t 
 void RegisterAll() {
   for (const ConvLayer& layer : ConvLayers()) {
     const bool fully_connected = layer.in_h * layer.in_w == 1;
+    const QS8ConvShape shape = ConvCase(layer).shape;
     ForEachVectorRow(QS8ConvTable(), [&](const QS8ConvKernel& kernel) {
+      if (!kernel.supports(shape)) return;
       Register(std::string(kernel.name) + "/" + LayerName(layer), [&, fully_connected](State& s) {
         fully_connected ? FullyConnected(s, kernel, layer) : Conv(s, kernel, layer);
       });
