@@ -239,7 +239,7 @@ static void Sums(const ConvX86Job& job, size_t n, int32_t* sums) {
   }
 }
 
-constexpr ConvX86Isa kIsa = {4, 1, false, Copy, Sums, Compute, true, kTileRows, Release};
+constexpr ConvX86Isa kIsa = {4, 1, kConvX86InOrder, Copy, Sums, Compute, true, kTileRows, Release};
 
 }  // namespace
 

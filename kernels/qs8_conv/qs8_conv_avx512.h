@@ -48,6 +48,26 @@ static void InitEpilogue(const ConvX86Output& job, Epilogue* e) {
   }
 }
 
+// ConvX86Isa::copy: x ^ 0x80.
+static inline void CopyFlipped(const int8_t* from, size_t n, void* panel) {
+  const __m512i flip = _mm512_set1_epi8(INT8_MIN);
+  uint8_t* to = static_cast<uint8_t*>(panel);
+  size_t i = 0;
+  for (; i + 64 <= n; i += 64) {
+    _mm512_storeu_si512(to + i, _mm512_xor_si512(_mm512_loadu_si512(from + i), flip));
+  }
+  if (n - i <= 16) {  // of a small layer: what the last one has just stored waits for wider loads
+    if (i == n) return;
+    const __mmask16 mask = static_cast<__mmask16>(LaneMask(0, static_cast<int32_t>(n - i)));
+    _mm_storeu_si128(
+        reinterpret_cast<__m128i*>(to + i),
+        _mm_xor_si128(_mm_maskz_loadu_epi8(mask, from + i), _mm512_castsi512_si128(flip)));
+  } else {
+    const __mmask64 mask = LaneMask(0, static_cast<int32_t>(n - i));
+    _mm512_storeu_si512(to + i, _mm512_xor_si512(_mm512_maskz_loadu_epi8(mask, from + i), flip));
+  }
+}
+
 // The columns of blocks [block, block + vectors).
 static inline void SetColumns(const ConvX86Job& job, int32_t block, int32_t vectors, Columns* c) {
   c->weights = job.weights + static_cast<size_t>(block) * job.block_bytes;
@@ -62,9 +82,10 @@ static inline void SetColumns(const ConvX86Job& job, int32_t block, int32_t vect
 }
 
 // The integer formula on accumulators in memory.
-static __attribute__((noinline)) void StoreByInteger(const ConvX86Output& job, const Columns& c,
-                                                     const int32_t* acc, int rows, int vectors,
-                                                     int8_t* const* out) {
+static __attribute__((noinline, unused)) void StoreByInteger(const ConvX86Output& job,
+                                                             const Columns& c, const int32_t* acc,
+                                                             int rows, int vectors,
+                                                             int8_t* const* out) {
   const __m512i zero_point = _mm512_set1_epi16(static_cast<int16_t>(job.zero_point));
   const __m128i low = _mm_set1_epi8(static_cast<int8_t>(job.act_min));
   const __m128i high = _mm_set1_epi8(static_cast<int8_t>(job.act_max));

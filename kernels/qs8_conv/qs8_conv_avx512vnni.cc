@@ -166,28 +166,9 @@ static void Compute(const ConvX86Job& job) {
   }
 }
 
-static void Copy(const int8_t* from, size_t n, void* panel) {
-  const __m512i flip = _mm512_set1_epi8(INT8_MIN);
-  uint8_t* to = static_cast<uint8_t*>(panel);
-  size_t i = 0;
-  for (; i + 64 <= n; i += 64) {
-    _mm512_storeu_si512(to + i, _mm512_xor_si512(_mm512_loadu_si512(from + i), flip));
-  }
-  if (n - i <= 16) {  // of a small layer: what the last one has just stored waits for wider loads
-    if (i == n) return;
-    const __mmask16 mask = static_cast<__mmask16>(LaneMask(0, static_cast<int32_t>(n - i)));
-    _mm_storeu_si128(
-        reinterpret_cast<__m128i*>(to + i),
-        _mm_xor_si128(_mm_maskz_loadu_epi8(mask, from + i), _mm512_castsi512_si128(flip)));
-  } else {
-    const __mmask64 mask = LaneMask(0, static_cast<int32_t>(n - i));
-    _mm512_storeu_si512(to + i, _mm512_xor_si512(_mm512_maskz_loadu_epi8(mask, from + i), flip));
-  }
-}
-
 #include "kernels/qs8_conv/qs8_conv_x86_sums.inc"
 
-constexpr ConvX86Isa kIsa = {4, 1, false, Copy, Sums, Compute};
+constexpr ConvX86Isa kIsa = {4, 1, kConvX86InOrder, CopyFlipped, Sums, Compute};
 
 }  // namespace
 

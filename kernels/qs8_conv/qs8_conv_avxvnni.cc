@@ -37,7 +37,7 @@ static void Copy(const int8_t* from, size_t n, void* panel) {
 #include "kernels/qs8_conv/qs8_conv_x86_256.inc"
 #include "kernels/qs8_conv/qs8_conv_x86_sums.inc"
 
-constexpr ConvX86Isa kIsa = {kUnit, kElementBytes, true, Copy, Sums, Compute};
+constexpr ConvX86Isa kIsa = {kUnit, kElementBytes, kConvX86EvenOdd, Copy, Sums, Compute};
 
 }  // namespace
 

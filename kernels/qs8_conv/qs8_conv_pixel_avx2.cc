@@ -77,7 +77,7 @@ inline __attribute__((always_inline)) const uint8_t* Multiply(const uint8_t* in,
 
 #include "kernels/qs8_conv/qs8_conv_pixel_256.inc"
 
-constexpr ConvPixelIsa kIsa = {true, kMaxBlocks};
+constexpr ConvPixelIsa kIsa = {kConvX86EvenOdd, kMaxBlocks};
 
 }  // namespace
 

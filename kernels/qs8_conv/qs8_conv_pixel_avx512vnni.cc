@@ -100,7 +100,7 @@ using ColumnFn = void (*)(const Pixel&, const uint8_t*, int32_t, Columns*);
 constexpr ColumnFn kColumns[kMaxBlocks] = {Column<1>, Column<2>, Column<3>, Column<4>,
                                            Column<5>, Column<6>, Column<7>, Column<8>};
 
-constexpr ConvPixelIsa kIsa = {false, kMaxBlocks};
+constexpr ConvPixelIsa kIsa = {kConvX86InOrder, kMaxBlocks};
 
 }  // namespace
 

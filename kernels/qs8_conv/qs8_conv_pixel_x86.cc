@@ -17,7 +17,7 @@ void ConvPixelPack(const QS8ConvShape& s, const QS8ConvConstants& k, const ConvP
                    void* pack) {
   constexpr int32_t kUnit = kConvPixelUnit;
   // Kernels multiply x + 128 with int8.
-  const ConvX86Isa lanes = {kUnit, 1, isa.even_odd, nullptr, nullptr, nullptr};
+  const ConvX86Isa lanes = {kUnit, 1, isa.lanes, nullptr, nullptr, nullptr};
   const ConvPixelLayout l(s, isa.column_blocks);
   int32_t* const forms = static_cast<int32_t*>(pack);
   uint8_t* column = static_cast<uint8_t*>(pack) + l.columns_at;
@@ -33,7 +33,7 @@ void ConvPixelPack(const QS8ConvShape& s, const QS8ConvConstants& k, const ConvP
       for (int32_t i = 0; i < kConvX86Block; ++i) {
         const int32_t n = (first + b) * kConvX86Block + i;
         if (n >= s.out_c) break;
-        const int32_t lane = ConvX86Lane(isa.even_odd, i);
+        const int32_t lane = ConvX86Lane(isa.lanes, i);
         const int32_t f = ConvX86PackChannel(s, k, lanes, n, lane, &constants[b]);
         if (f < of_block) of_block = f;
         const int8_t* from = k.weights + static_cast<size_t>(n) * static_cast<size_t>(s.in_c);

@@ -16,7 +16,7 @@ namespace octet {
 constexpr int32_t kConvPixelUnit = 4;  // elements of a step: what a 32-bit lane multiplies
 
 struct ConvPixelIsa {
-  bool even_odd;          // a block's lanes are channels 0 2 4 ... 14 1 3 ... 15
+  ConvX86Lanes lanes;
   int32_t column_blocks;  // of a column but the last
 };
 

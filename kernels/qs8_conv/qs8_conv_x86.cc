@@ -45,7 +45,8 @@ struct Layout {
     constants_at = RoundUp(blocks * sizeof(int32_t), kAlign);
     weights_at = constants_at + blocks * sizeof(ConvX86Constants);
     block_bytes = static_cast<size_t>(outer) * static_cast<size_t>(inner) *
-                  static_cast<size_t>(steps) * static_cast<size_t>(isa.unit) * kConvX86Block *
+                  static_cast<size_t>(steps) * static_cast<size_t>(isa.unit) *
+                  static_cast<size_t>(ConvX86WeightLanes(isa.lanes)) *
                   static_cast<size_t>(isa.element_bytes);
     bytes = weights_at + blocks * block_bytes;
   }
@@ -114,12 +115,12 @@ void PackWeights(const QS8ConvShape& s, const int8_t* w, const Layout& l, const 
   // The last step of a segment is filled up with zeros: what the panel has there does not matter.
   const int32_t segments = l.outer * l.inner;
   const size_t unit = static_cast<size_t>(isa.unit);
+  const size_t step = unit * static_cast<size_t>(ConvX86WeightLanes(isa.lanes));
   for (int32_t i = 0; i < segments; ++i) {
     const int8_t* from = w + static_cast<size_t>(i) * static_cast<size_t>(l.segment);
-    size_t at = (static_cast<size_t>(i) * static_cast<size_t>(l.steps) * kConvX86Block +
-                 static_cast<size_t>(lane)) *
-                unit;
-    for (int32_t e = 0; e < l.segment; e += isa.unit, at += kConvX86Block * unit) {
+    size_t at = static_cast<size_t>(i) * static_cast<size_t>(l.steps) * step +
+                static_cast<size_t>(lane) * unit;
+    for (int32_t e = 0; e < l.segment; e += isa.unit, at += step) {
       const int32_t n = l.segment - e < isa.unit ? l.segment - e : isa.unit;
       if (isa.element_bytes == 1) {
         if (n == 4) {
@@ -429,7 +430,7 @@ ConvX86Form ConvX86PackChannel(const QS8ConvShape& s, const QS8ConvConstants& k,
   to->scale[lane] = c.scale;
   if (relu) {
     to->offset[lane] = c.offset_relu;
-  } else if (isa.even_odd) {
+  } else if (isa.lanes == kConvX86EvenOdd) {
     to->sign_bias_int[lane] = static_cast<int32_t>(std::lrint(c.bias));
   } else {
     to->sign_bias[lane] = c.bias;
@@ -470,10 +471,14 @@ void ConvX86Pack(const QS8ConvShape& s, const QS8ConvConstants& k, const ConvX86
     forms[block] = ConvX86BeginBlock(s, &constants[block]);
     for (int32_t i = 0; i < kConvX86Block && first + i < cout; ++i) {
       const int32_t n = block / l.group_blocks * cout + first + i;
-      const int32_t lane = ConvX86Lane(isa.even_odd, i);
+      const int32_t lane = ConvX86Lane(isa.lanes, i);
       const ConvX86Form form = ConvX86PackChannel(s, k, isa, n, lane, &constants[block]);
+      if (isa.lanes == kConvX86Eight) {
+        ConvX86PackChannel(s, k, isa, n, lane + 2, &constants[block]);
+      }
       if (form == kConvX86Integer) forms[block] = kConvX86Integer;
-      PackWeights(s, k.weights + static_cast<size_t>(n) * count, l, isa, lane,
+      PackWeights(s, k.weights + static_cast<size_t>(n) * count, l, isa,
+                  ConvX86WeightLane(isa.lanes, i),
                   bytes + l.weights_at + static_cast<size_t>(block) * l.block_bytes);
     }
   }
@@ -487,8 +492,8 @@ void ConvX86Run(const QS8ConvRun& run, const ConvX86Isa& isa) {
 }
 
 bool ConvX86AmxPays(const QS8ConvShape& s) {
-  const ConvX86Isa amx = {4, 1, false, nullptr, nullptr, nullptr, true, 16, nullptr};
-  const ConvX86Isa avx512 = {4, 1, false, nullptr, nullptr, nullptr};
+  const ConvX86Isa amx = {4, 1, kConvX86InOrder, nullptr, nullptr, nullptr, true, 16, nullptr};
+  const ConvX86Isa avx512 = {4, 1, kConvX86InOrder, nullptr, nullptr, nullptr};
   const Layout tiles(s, amx), vectors(s, avx512);
   const uint64_t pixels = static_cast<uint64_t>(int64_t{s.batch} * s.out_h * s.out_w);
   // Neighbouring pixels that tiles are cut from, and how many such stretches there are.

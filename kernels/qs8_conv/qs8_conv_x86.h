@@ -68,10 +68,17 @@ struct ConvX86Job : ConvX86Output {
   int32_t* tile_rows = nullptr;  // AMX: the rows of a tile as configured now; 0: not configured
 };
 
+// Which lane of a block's constants is which channel, and of its weights.
+enum ConvX86Lanes : int32_t {
+  kConvX86InOrder,  // AVX-512
+  kConvX86EvenOdd,  // 256-bit: channels 0 2 4 ... 14 1 3 ... 15
+  kConvX86Eight,  // AVX-512, up to 8 channels: weights in order, constants 0 1 0 1 2 3 2 3 ... 6 7
+};
+
 struct ConvX86Isa {
-  int32_t unit;           // elements a step: 4 or 2
+  int32_t unit;           // elements a step
   int32_t element_bytes;  // of the panel: 1 (x ^ 0x80) or 2 (int16)
-  bool even_odd;          // a block's lanes are channels 0 2 4 ... 14 1 3 ... 15
+  ConvX86Lanes lanes;
   // Copies n elements into the panel. May write up to 64 bytes too far, reads not a byte too much.
   void (*copy)(const int8_t* from, size_t n, void* panel);
   // For each of a job's pixels the sum of its window, n elements a segment, as the signed values
@@ -90,9 +97,16 @@ void ConvX86Pack(const QS8ConvShape& shape, const QS8ConvConstants& k, const Con
                  void* pack);
 void ConvX86Run(const QS8ConvRun& run, const ConvX86Isa& isa);
 
-// Which lane of a block is its i-th channel.
-inline int32_t ConvX86Lane(bool even_odd, int32_t i) {
-  return even_odd ? i / 2 + i % 2 * (kConvX86Block / 2) : i;
+// The lane of a block's i-th channel: of its constants, of its weights.
+inline int32_t ConvX86Lane(ConvX86Lanes lanes, int32_t i) {
+  if (lanes == kConvX86Eight) return i / 2 * 4 + i % 2;  // and two lanes on
+  return lanes == kConvX86EvenOdd ? i / 2 + i % 2 * (kConvX86Block / 2) : i;
+}
+inline int32_t ConvX86WeightLane(ConvX86Lanes lanes, int32_t i) {
+  return lanes == kConvX86Eight ? i : ConvX86Lane(lanes, i);
+}
+inline int32_t ConvX86WeightLanes(ConvX86Lanes lanes) {
+  return lanes == kConvX86Eight ? kConvX86Block / 2 : kConvX86Block;
 }
 // The constants of output channel n, and its form.
 ConvX86Form ConvX86PackChannel(const QS8ConvShape& shape, const QS8ConvConstants& k,
