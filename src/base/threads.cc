@@ -30,10 +30,11 @@ uint64_t TaskOf(uint64_t claims) { return claims >> 32; }
 uint64_t BeginOf(uint64_t claims) { return claims >> 16 & 0xffff; }
 uint64_t EndOf(uint64_t claims) { return claims & 0xffff; }
 
-constexpr uint64_t kSpinNanoseconds = 50000;      // a helper between tasks
+constexpr uint64_t kSpinNanoseconds = 50000;      // a helper between tasks, and after a run
 constexpr uint64_t kGiveUpNanoseconds = 1000000;  // a helper whose leader does not come
 constexpr uint64_t kStallNanoseconds = 50000;     // the leader, for a chunk
 constexpr long kNapNanoseconds = 20000;
+constexpr uint32_t kTrialRuns = 3;                       // of which the first does not count
 constexpr uint32_t kFirstPeriod = 8, kLastPeriod = 128;  // runs between trials
 
 uint64_t Now() {
@@ -56,6 +57,33 @@ int Cpu() {
   return sched_getcpu();
 #else
   return -1;
+#endif
+}
+
+// The CPUs that a thread may run on.
+struct Cpus {
+#if defined(__linux__)
+  cpu_set_t all, now;  // by others' will; as we have set them
+  bool known;
+  Cpus() : known(sched_getaffinity(0, sizeof all, &all) == 0) { now = all; }
+#endif
+};
+
+// Takes the calling thread to another CPU than this; false if it may run nowhere else.
+bool LeaveCpu(Cpus* cpus, int cpu) {
+#if defined(__linux__)
+  cpu_set_t set;
+  if (!cpus->known || cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof set, &set) != 0) {
+    return false;
+  }
+  if (!CPU_EQUAL(&set, &cpus->now)) cpus->all = set;  // somebody has changed it
+  set = cpus->all;
+  CPU_CLR(cpu, &set);
+  if (CPU_COUNT(&set) == 0 || sched_setaffinity(0, sizeof set, &set) != 0) return false;
+  cpus->now = set;
+  return true;
+#else
+  return false;
 #endif
 }
 
@@ -104,6 +132,7 @@ void Crew::Run(size_t n, Task task, void* context) {
   while (RunOne(true, 0)) ++own;
   // The rest is at work.
   const uint32_t theirs = static_cast<uint32_t>(n) - own;
+  if (theirs > 0) waking_ = false;
   if (done_.load(std::memory_order_acquire) == theirs) return;
   const uint64_t waiting = Now();
   for (uint32_t tries = 1; done_.load(std::memory_order_acquire) != theirs; ++tries) {
@@ -115,9 +144,13 @@ void Crew::Run(size_t n, Task task, void* context) {
   }
 }
 
-void Crew::Help(size_t slot) {
+void Crew::Help(size_t slot, void* cpus) {
+  // The system likes to wake a thread where the one that wakes it runs, and may leave both there.
   const int cpu = Cpu();
-  if (cpu >= 0 && cpu == leader_cpu_.load(std::memory_order_relaxed)) return;
+  if (cpu >= 0 && cpu == leader_cpu_.load(std::memory_order_relaxed) &&
+      (cpus == nullptr || !LeaveCpu(static_cast<Cpus*>(cpus), cpu))) {
+    return;
+  }
   uint64_t idle_since = Now();
   for (uint32_t tries = 1; !over_.load(std::memory_order_acquire); ++tries) {
     if (RunOne(false, slot)) {
@@ -144,6 +177,14 @@ void Crew::Help(size_t slot) {
   }
 }
 
+void Crew::LookOut() const {
+  const uint64_t begin = Now();
+  while (over_.load(std::memory_order_acquire) && Now() - begin < kSpinNanoseconds) {
+    for (int i = 0; i < 16; ++i) Pause();
+    sched_yield();
+  }
+}
+
 struct Crew::Helper {
   Crew* crew;
   size_t slot;
@@ -165,6 +206,7 @@ size_t Crew::ThreadBytes(size_t count) { return sizeof(System) + (count - 1) * s
 void* Crew::Main(void* argument) {
   const Helper& helper = *static_cast<Helper*>(argument);
   System& system = *helper.crew->system_;
+  Cpus cpus;
   uint64_t seen = 0;
   for (;;) {
     pthread_mutex_lock(&system.mutex);
@@ -173,7 +215,8 @@ void* Crew::Main(void* argument) {
     const bool quit = system.quit;
     pthread_mutex_unlock(&system.mutex);
     if (quit) return nullptr;
-    helper.crew->Help(helper.slot);
+    helper.crew->Help(helper.slot, &cpus);
+    helper.crew->LookOut();
   }
 }
 
@@ -243,7 +286,7 @@ void Crew::InPool(void* argument, size_t) {
     }
   } else {
     const size_t slot = r.helpers.fetch_add(1) + 1;
-    if (slot < r.crew->count_) r.crew->Help(slot);
+    if (slot < r.crew->count_) r.crew->Help(slot, nullptr);
   }
 #if OCTET_TSAN
   __tsan_release(&r.end);
@@ -253,6 +296,7 @@ void Crew::InPool(void* argument, size_t) {
 void Crew::Lead(void (*body)(void* context), void* context) {
   alone_ = trying_ != prefer_alone_;
   stalled_ = false;
+  waking_ = true;
   const uint64_t begin = Now();
   if (alone_) {
     body(context);
@@ -287,7 +331,9 @@ void Crew::Learn(uint64_t time) {
   // times scatter.
   const bool alone = trying_ != prefer_alone_;
   uint64_t& mine = time_[alone ? 1 : 0];
-  if (mine == 0 || (trying_ && left_ == 2)) {
+  if (trying_ && left_ == kTrialRuns) {
+    // Helpers wake up, or caches have been theirs.
+  } else if (mine == 0 || (trying_ && left_ == kTrialRuns - 1)) {
     mine = time;
   } else if (alone) {
     mine += mine / 64;
@@ -299,7 +345,7 @@ void Crew::Learn(uint64_t time) {
   if (--left_ > 0) return;
   if (!trying_) {
     trying_ = true;
-    left_ = 2;
+    left_ = kTrialRuns;
     return;
   }
   trying_ = false;

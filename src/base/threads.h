@@ -13,10 +13,11 @@ namespace octet {
 // helpers. The leader publishes a task, which is cut into chunks, and all of them claim chunks: the
 // leader from the front, helpers from the back, so that from step to step each stays with about the
 // same rows. The leader waits for no helper but one that is at work on a chunk: helpers that sleep,
-// come late or never make a run slower, not stuck. A helper that wakes on the leader's CPU leaves
-// it to the leader. Whether helpers are worth waking is
-// measured: on a busy machine, or where steps are too small, runs go without them. Between tasks of
-// a run helpers spin for a short while, then look in now and then; between runs they sleep.
+// come late or never make a run slower, not stuck. A helper that wakes on the leader's CPU moves to
+// another (a pool's leaves it to the leader). Whether helpers are worth waking is measured: on a
+// busy machine, or where steps are too small, runs go without them. Between tasks of a run helpers
+// spin for a short while, then look in now and then; after a run they look out for another just as
+// long, then sleep.
 class Crew {
  public:
   // Slot 0 is the leader, others are helpers; each slot is one thread at a time.
@@ -35,11 +36,16 @@ class Crew {
 
   // Whether this run goes without helpers.
   bool alone() const { return alone_; }
+  // No helper has done anything in this run yet: they may still be waking up.
+  bool waking() const { return waking_; }
   // Runs all chunks of a task. n < 65536.
   void Run(size_t n, Task task, void* context);
 
  private:
-  void Help(size_t slot);
+  // `cpus`: those that the thread may move to; null: it stays where it is.
+  void Help(size_t slot, void* cpus);
+  // A helper waits for another run, for a while.
+  void LookOut() const;
   // Takes note of a run's time and decides about the next.
   void Learn(uint64_t time);
   // Claims one chunk and runs it; false if there is none.
@@ -62,9 +68,10 @@ class Crew {
 
   alignas(64) std::atomic<uint32_t> done_{0};  // chunks that helpers have finished
 
-  // The leader's alone. Times of runs with and without helpers; now and then two runs try the other
-  // way, less and less often while it is no better.
+  // The leader's alone. Times of runs with and without helpers; now and then some runs try the
+  // other way, less and less often while it is no better.
   alignas(64) bool alone_ = false;
+  bool waking_ = false;
   bool stalled_ = false;  // a helper lost its CPU over a chunk
   bool prefer_alone_ = false, trying_ = false;
   uint32_t left_ = 2, period_ = 8;  // runs until the other way is tried; until it was tried
@@ -84,7 +91,9 @@ struct Threads {
   template <class F>
   void slices(size_t items, size_t grain, const F& f) const {
     size_t n = grain > 0 ? items / grain : items;
-    if (n > kChunks * count) n = kChunks * count;
+    // Small chunks leave work for helpers that come late.
+    if (n > kChunks * count || (n > 1 && crew != nullptr && crew->waking())) n = kChunks * count;
+    if (n > items) n = items;
     if (n <= 1 || count <= 1 || crew == nullptr || crew->alone()) {
       if (items > 0) f(size_t{0}, size_t{0}, items);
       return;
