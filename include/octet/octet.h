@@ -207,7 +207,8 @@ OCTET_API octet_status octet_session_options_set_arena(octet_session_options* op
 OCTET_API octet_status octet_session_options_set_ram_limit(octet_session_options* options,
                                                            size_t bytes);
 /* Threads that a run may use, the caller's included. Default 1: the caller's alone. The session
- * starts the others, which sleep between runs; runs too short to share stay on the caller's. */
+ * starts the others, which sleep between runs (50 microseconds after one they still look out for
+ * the next) and keep off the caller's CPU; runs too short to share stay on the caller's. */
 OCTET_API octet_status octet_session_options_set_threads(octet_session_options* options,
                                                          size_t threads);
 /* Use the caller's pool instead; it must outlive the session. A run occupies it, unless it calls

@@ -11,7 +11,8 @@
 //
 // Weights are packed in blocks of 16 output channels, as [segment][step][16][unit], where a step is
 // `unit` consecutive elements: what one 32-bit lane of the multiplication takes. A kernel's tile is
-// as many blocks wide as suits it.
+// as many blocks wide as suits it. The kernel for at most 8 channels has one block, [8][8] a step,
+// and two lanes a channel.
 #pragma once
 
 #include <cstddef>

@@ -86,8 +86,9 @@ struct Threads {
   Crew* crew = nullptr;
   size_t count = 1;  // how many threads may run, the caller's included; 1 without a crew
 
-  // Cuts [0, items) into contiguous chunks of at least `grain` items, more chunks than threads
-  // where there is enough, and calls f(slot, begin, end) for each; slot < count picks the scratch.
+  // Cuts [0, items) into contiguous chunks of at least `grain` items (fewer while helpers wake up),
+  // more chunks than threads where there is enough, and calls f(slot, begin, end) for each;
+  // slot < count picks the scratch.
   template <class F>
   void slices(size_t items, size_t grain, const F& f) const {
     size_t n = grain > 0 ? items / grain : items;

@@ -5,7 +5,9 @@
 #include <vector>
 
 #if OCTET_WITH_PTHREADPOOL
+#include <pthread.h>
 #include <pthreadpool.h>
+#include <sched.h>
 #endif
 
 #include <gtest/gtest.h>
@@ -103,6 +105,63 @@ TEST(Crew, NobodyComes) {
   RunsAndTasks(&crew, 2);
   pthreadpool_destroy(pool);
 }
+
+#if defined(__linux__)
+struct Masks {
+  cpu_set_t all;
+  int leader;  // its only CPU
+  std::atomic<int> others{0}, wrong{0};
+};
+
+// Helpers run on the CPUs that they were given, all or all but the leader's.
+void CheckMask(void* context, size_t, size_t slot) {
+  Masks& m = *static_cast<Masks*>(context);
+  if (slot == 0) return;
+  cpu_set_t mask, fewer = m.all;
+  CPU_CLR(m.leader, &fewer);
+  if (sched_getaffinity(0, sizeof mask, &mask) != 0) return;
+  ++m.others;
+  const bool right = CPU_EQUAL(&mask, &m.all) || CPU_EQUAL(&mask, &fewer);
+  if (!right || CPU_COUNT(&mask) == 0) ++m.wrong;
+}
+
+TEST(Crew, HelpersStayOnTheirCpus) {
+  Masks m;
+  if (sched_getaffinity(0, sizeof m.all, &m.all) != 0) GTEST_SKIP() << "no affinities here";
+  const cpu_set_t before = m.all;
+  for (const bool pinned : {false, true}) {
+    for (m.leader = 0; !CPU_ISSET(m.leader, &before); ++m.leader) {
+    }
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(m.leader, &one);
+    if (pinned) {  // everything on one CPU: helpers have nowhere to go
+      ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+      m.all = one;
+    }
+    std::unique_ptr<void, void (*)(void*)> memory(
+        std::aligned_alloc(64, (Crew::ThreadBytes(3) + 63) / 64 * 64), std::free);
+    Crew crew;
+    ASSERT_TRUE(crew.Start(3, memory.get()));
+    ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+    struct Lead {
+      Crew* crew;
+      Masks* masks;
+    } lead{&crew, &m};
+    for (int run = 0; run < 50; ++run) {
+      const auto body = [](void* context) {
+        const Lead& c = *static_cast<Lead*>(context);
+        for (int t = 0; t < 200; ++t) c.crew->Run(8, CheckMask, c.masks);
+      };
+      crew.Lead(body, &lead);
+      if (run % 5 == 0) sched_yield();
+    }
+    crew.Stop();
+    EXPECT_EQ(m.wrong.load(), 0) << "of " << m.others.load();
+    ASSERT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
+  }
+}
+#endif
 
 TEST(Crew, StopsWithoutARun) {
   std::unique_ptr<void, void (*)(void*)> memory(
