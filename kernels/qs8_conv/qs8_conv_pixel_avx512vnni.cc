@@ -42,7 +42,7 @@ static inline __attribute__((always_inline)) void StoreBlocks(const Pixel& p, Co
 template <int kBlocks>
 static void Column(const Pixel& p, const uint8_t* w, int32_t lanes, Columns* c) {
   // Enough accumulators that the latency of the multiplication does not show.
-  constexpr int kChains = kBlocks <= 2 ? 4 : kBlocks <= 8 ? 2 : 1;
+  constexpr int kChains = kBlocks <= 2 ? 4 : 2;
   constexpr size_t kStep = kBlocks * 64;
   const __m512i flip = _mm512_set1_epi8(INT8_MIN);  // x ^ 0x80 is x + 128 as an unsigned byte
   __m512i acc[kChains][kBlocks];
@@ -131,9 +131,7 @@ void QS8ConvPixelAvx512VnniRun(const QS8ConvRun& run) {
   const uint8_t* column = pack + l.columns_at + static_cast<size_t>(block) * l.block_bytes;
   for (; block * kConvX86Block < run.channel_end; block += kMaxBlocks, ++form) {
     const int32_t blocks = l.blocks - block < kMaxBlocks ? l.blocks - block : kMaxBlocks;
-    c.form = *form == kConvX86Relu     ? kConvX86Relu
-             : *form == kConvX86Signed ? kConvX86Signed
-                                       : kConvX86Integer;
+    c.form = ConvX86FormOf(*form);
     kColumns[blocks - 1](p, column, run.channel_end - block * kConvX86Block, &c);
     p.out += kMaxBlocks * kConvX86Block;
     column += l.block_bytes * kMaxBlocks;

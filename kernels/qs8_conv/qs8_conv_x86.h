@@ -31,6 +31,13 @@ constexpr int32_t kConvX86MaxPixels = 128;  // of one job
 // that 16.16 can't hold), or in fixed point (kernels/common/requant_fixed.h).
 enum ConvX86Form : int32_t { kConvX86Integer = 0, kConvX86Signed = 1, kConvX86Relu = 2 };
 
+// The form that a pack has there, which may be anything: what is none is the one that always holds.
+inline ConvX86Form ConvX86FormOf(int32_t packed) {
+  return packed == kConvX86Relu     ? kConvX86Relu
+         : packed == kConvX86Signed ? kConvX86Signed
+                                    : kConvX86Integer;
+}
+
 // Constants of a block, lanes in the order of the packed weights.
 struct ConvX86Constants {
   int32_t bias[kConvX86Block];  // with everything that the zero points add
