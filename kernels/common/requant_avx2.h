@@ -24,20 +24,15 @@ static inline __attribute__((always_inline)) __m256i RequantSigned256(__m256i ac
   return _mm256_add_epi32(y, _mm256_sign_epi32(bias, acc));
 }
 
-// The upper halves (results) and the lower halves (doubt) of a and b, interleaved: a0 b0 a1 b1 ...
-// as 16-bit lanes.
+// The upper halves (results) of a and b, interleaved: a0 b0 a1 b1 ... as 16-bit lanes.
 static inline __attribute__((always_inline)) __m256i RequantHalves256(__m256i a, __m256i b) {
   return _mm256_blend_epi16(_mm256_srli_epi32(a, 16), b, 0xAA);
 }
-static inline __attribute__((always_inline)) __m256i RequantLowHalves256(__m256i a, __m256i b) {
-  return _mm256_blend_epi16(a, _mm256_slli_epi32(b, 16), 0xAA);
-}
-// Has a vector of lower halves (or the unsigned 16-bit minimum of several) a doubtful one?
-static inline __attribute__((always_inline)) bool RequantIsDoubtful256(__m256i low) {
-  // Lanes below the limit saturate to zero difference.
-  const __m256i over = _mm256_subs_epu16(low, _mm256_set1_epi16(kRequantFixedDoubt - 1));
-  const __m256i doubtful = _mm256_cmpeq_epi16(over, _mm256_setzero_si256());
-  return !_mm256_testz_si256(doubtful, doubtful);
+// Is a lower half of y (or of the unsigned 16-bit minimum of several) below `limit`?
+static inline __attribute__((always_inline)) bool RequantIsDoubtful256(
+    __m256i y, int32_t limit = kRequantFixedDoubt) {
+  const __m256i below = _mm256_subs_epu16(_mm256_set1_epi32(limit), y);  // 0 in upper halves
+  return !_mm256_testz_si256(below, below);
 }
 
 // R(acc) by the integer formula, any multiplier and shift (positive: left).

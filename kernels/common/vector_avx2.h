@@ -215,10 +215,31 @@ OCTET_INLINE VecI PackFixedS8(VecI a, VecI b, VecI c, VecI d) {
 }
 // Is a lower half below `limit` (1 ... 32767)?
 OCTET_INLINE bool AnyDoubt(VecI a, VecI b, VecI c, VecI d, int32_t limit) {
-  const VecI low = _mm256_min_epu16(RequantLowHalves256(a, b), RequantLowHalves256(c, d));
-  const VecI over = _mm256_subs_epu16(low, _mm256_set1_epi16(static_cast<int16_t>(limit - 1)));
-  const VecI doubtful = _mm256_cmpeq_epi16(over, ZeroI());
-  return !_mm256_testz_si256(doubtful, doubtful);
+  return RequantIsDoubtful256(_mm256_min_epu16(_mm256_min_epu16(a, b), _mm256_min_epu16(c, d)),
+                              limit);
+}
+
+// int16 x and y in turn.
+OCTET_INLINE VecI SetPairs(int32_t x, int32_t y) {
+  return _mm256_unpacklo_epi16(SetI16(x), SetI16(y));
+}
+// 256 * (a * x + b * y) of two blocks of int8, and PackFixedS8 for the order that they come in:
+// even and odd ones of the lower and of the upper half of each 16 elements.
+OCTET_INLINE void PairSums(const int8_t* a_data, const int8_t* b_data, VecI xy, VecI (&sums)[4]) {
+  const VecI a = LoadBytes(a_data), b = LoadBytes(b_data);
+  const VecI low = _mm256_unpacklo_epi8(a, b), high = _mm256_unpackhi_epi8(a, b);
+  // From [a0 b0 a1 b1]: [0 a0 0 b0] and [0 a1 0 b1].
+  const VecI even = _mm256_set_epi64x(0x0d800c8009800880, 0x0580048001800080, 0x0d800c8009800880,
+                                      0x0580048001800080);
+  const VecI odd = _mm256_set_epi64x(0x0f800e800b800a80, 0x0780068003800280, 0x0f800e800b800a80,
+                                     0x0780068003800280);
+  sums[0] = _mm256_madd_epi16(_mm256_shuffle_epi8(low, even), xy);
+  sums[1] = _mm256_madd_epi16(_mm256_shuffle_epi8(low, odd), xy);
+  sums[2] = _mm256_madd_epi16(_mm256_shuffle_epi8(high, even), xy);
+  sums[3] = _mm256_madd_epi16(_mm256_shuffle_epi8(high, odd), xy);
+}
+OCTET_INLINE VecI PackFixedSums(const VecI (&y)[4]) {
+  return _mm256_packs_epi16(RequantHalves256(y[0], y[1]), RequantHalves256(y[2], y[3]));
 }
 
 }  // namespace

@@ -192,5 +192,26 @@ OCTET_INLINE bool AnyDoubt(VecI a, VecI b, VecI c, VecI d, int32_t limit) {
                                       _mm512_set1_epi16(static_cast<int16_t>(limit))) != 0;
 }
 
+// int16 x and y in turn.
+OCTET_INLINE VecI SetPairs(int32_t x, int32_t y) {
+  return _mm512_unpacklo_epi16(SetI16(x), SetI16(y));
+}
+// 256 * (a * x + b * y) of two blocks of int8, and PackFixedS8 for the order that they come in:
+// even and odd ones of the lower and of the upper half of each 16 elements.
+OCTET_INLINE void PairSums(const int8_t* a_data, const int8_t* b_data, VecI xy, VecI (&sums)[4]) {
+  const VecI a = LoadBytes(a_data), b = LoadBytes(b_data);
+  const VecI low = _mm512_unpacklo_epi8(a, b), high = _mm512_unpackhi_epi8(a, b);
+  // From [a0 b0 a1 b1]: [0 a0 0 b0] and [0 a1 0 b1].
+  const VecI even = _mm512_broadcast_i32x4(_mm_set_epi64x(0x0d800c8009800880, 0x0580048001800080));
+  const VecI odd = _mm512_broadcast_i32x4(_mm_set_epi64x(0x0f800e800b800a80, 0x0780068003800280));
+  sums[0] = _mm512_madd_epi16(_mm512_shuffle_epi8(low, even), xy);
+  sums[1] = _mm512_madd_epi16(_mm512_shuffle_epi8(low, odd), xy);
+  sums[2] = _mm512_madd_epi16(_mm512_shuffle_epi8(high, even), xy);
+  sums[3] = _mm512_madd_epi16(_mm512_shuffle_epi8(high, odd), xy);
+}
+OCTET_INLINE VecI PackFixedSums(const VecI (&y)[4]) {
+  return _mm512_packs_epi16(RequantHalves512(y[0], y[1]), RequantHalves512(y[2], y[3]));
+}
+
 }  // namespace
 }  // namespace octet

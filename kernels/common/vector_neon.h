@@ -195,6 +195,23 @@ OCTET_INLINE VecI PackS8(VecI a, VecI b, VecI c, VecI d) {
                             vqmovn_s16(vcombine_s16(vqmovn_s32(c), vqmovn_s32(d)))));
 }
 
+// int16 x and y in turn.
+OCTET_INLINE VecI SetPairs(int32_t x, int32_t y) {
+  return FromS16(vsetq_lane_s16(static_cast<int16_t>(y), vdupq_n_s16(static_cast<int16_t>(x)), 1));
+}
+// 256 * (a * x + b * y) of two blocks of int8.
+OCTET_INLINE void PairSums(const int8_t* a_data, const int8_t* b_data, VecI pairs,
+                           VecI (&sums)[4]) {
+  const int16x4_t xy = vget_low_s16(S16(pairs));
+  for (size_t i = 0; i < 2; ++i) {
+    const int16x8_t a = vshll_n_s8(vld1_s8(a_data + 8 * i), 8);
+    const int16x8_t b = vshll_n_s8(vld1_s8(b_data + 8 * i), 8);
+    sums[2 * i] = vmlal_lane_s16(vmull_lane_s16(vget_low_s16(a), xy, 0), vget_low_s16(b), xy, 1);
+    sums[2 * i + 1] =
+        vmlal_lane_s16(vmull_lane_s16(vget_high_s16(a), xy, 0), vget_high_s16(b), xy, 1);
+  }
+}
+
 OCTET_INLINE VecF ToFloat(VecI a) { return vcvtq_f32_s32(a); }
 OCTET_INLINE VecI Truncate(VecF a) { return vcvtq_s32_f32(a); }  // toward zero
 
@@ -264,6 +281,8 @@ OCTET_INLINE VecI PackFixedS8(VecI a, VecI b, VecI c, VecI d) { return PackS8(a,
 OCTET_INLINE bool AnyDoubt(VecI, VecI, VecI, VecI, int32_t) { return true; }
 
 #endif  // __aarch64__
+
+OCTET_INLINE VecI PackFixedSums(const VecI (&y)[4]) { return PackFixedS8(y[0], y[1], y[2], y[3]); }
 
 }  // namespace
 }  // namespace octet

@@ -18,16 +18,18 @@ struct AddParams {
   int32_t low, high;  // of the output, zero point included
   bool subtract;
   struct Fixed {
-    float a, b, offset;
+    int16_t a, b;
+    float scale, offset;
     int32_t doubt;  // 0: this form does not hold
   } fixed;
 };
 
 // Fills `fixed`, of int8 operators. In 16.16 fixed point and float arithmetic,
-//   y = round(x_a * a + (x_b * b + offset)),
+//   y = round(256 * (x_a * a + x_b * b) * scale + offset),
 // the upper half of y is the output before clamping, unless the lower half is below `doubt`: then
-// the errors of the float arithmetic and of the integer form's three roundings could together reach
-// a tie, and the integer form has to decide.
+// the errors of the float arithmetic, those of a / b as a fraction for the ratio of the scales, and
+// those of the integer form's three roundings could together reach a tie, and the integer form has
+// to decide.
 void MakeAddFixed(AddParams* params);
 
 Span<const BinaryKernel> Qs8AddTable();

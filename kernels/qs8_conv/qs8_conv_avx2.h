@@ -71,7 +71,7 @@ static inline __attribute__((always_inline)) uint32_t StoreByFixed(const ConvX86
                                                                    const __m256i (&acc)[kRows][2],
                                                                    int8_t* const* out) {
   const ConvX86Constants& k = *c.constants;
-  __m256i halves[kRows], low_halves[kRows];
+  __m256i halves[kRows], doubt[kRows];
   {
     const __m256 offset =
         _mm256_set1_ps(static_cast<float>(job.zero_point * 65536 + 32768 + kRequantFixedDoubt / 2));
@@ -84,13 +84,13 @@ static inline __attribute__((always_inline)) uint32_t StoreByFixed(const ConvX86
         y[v] = kRelu ? RequantRelu256(acc[r][v], scale, _mm256_load_ps(k.offset + v * 8))
                      : RequantSigned256(acc[r][v], scale, Load(k.sign_bias_int + v * 8), offset);
       }
-      low_halves[r] = RequantLowHalves256(y[0], y[1]);
+      doubt[r] = _mm256_min_epu16(y[0], y[1]);
       halves[r] = RequantHalves256(y[0], y[1]);
     }
   }
-  __m256i all = low_halves[0];
+  __m256i all = doubt[0];
 #pragma GCC unroll 8
-  for (int r = 1; r < kRows; ++r) all = _mm256_min_epu16(all, low_halves[r]);
+  for (int r = 1; r < kRows; ++r) all = _mm256_min_epu16(all, doubt[r]);
   const bool clamp = job.act_min != -128 || job.act_max != 127;
   const bool whole = c.lane_begin == 0 && c.lane_end == 16;
   // Two pixels share a pack.
@@ -110,7 +110,7 @@ static inline __attribute__((always_inline)) uint32_t StoreByFixed(const ConvX86
   if (__builtin_expect(RequantIsDoubtful256(all), 0)) {
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
-      again |= static_cast<uint32_t>(RequantIsDoubtful256(low_halves[r])) << r;
+      again |= static_cast<uint32_t>(RequantIsDoubtful256(doubt[r])) << r;
     }
   }
   return again;

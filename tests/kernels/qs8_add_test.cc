@@ -68,6 +68,35 @@ TEST(Qs8Add, EveryPairOfManyScales) {
   EXPECT_EQ(fixed, 50) << "scales of models take the fast form";
 }
 
+// The fast form multiplies by two integers in the scales' ratio, as near as 15 bits allow: worst
+// beside simple fractions.
+TEST(Qs8Add, RatiosOfScales) {
+  constexpr size_t kPairs = 65536;
+  std::vector<int8_t> a(kPairs), b(kPairs), want(kPairs), got(kPairs);
+  for (size_t i = 0; i < kPairs; ++i) {
+    a[i] = static_cast<int8_t>(i >> 8);
+    b[i] = static_cast<int8_t>(i);
+  }
+  std::mt19937 rng(3);
+  for (int i = 0; i < 150; ++i) {
+    AddParams p = {};
+    p.low = -128;
+    p.high = 127;
+    p.subtract = i % 2 == 1;
+    const float ratio = i % 3 == 0   ? std::ldexp(1.f, -Uniform(rng, 0, 20))
+                        : i % 3 == 1 ? 1.f / static_cast<float>(Uniform(rng, 1, 100))
+                                     : static_cast<float>(Uniform(rng, 1, 8)) / 9.f;
+    // A float or so beside it, up to where a better fraction is found.
+    const float big = 0.05f, small = big * ratio * (1 + std::ldexp(1.f, -Uniform(rng, 12, 24)));
+    if (!Make(i % 4 < 2 ? big : small, i % 4 < 2 ? small : big, 0.07f, &p)) continue;
+    Qs8AddRef(kPairs, a.data(), 1, b.data(), 1, want.data(), &p);
+    ForEachRunnable(Qs8AddTable(), [&](const BinaryKernel& row) {
+      row.run(kPairs, a.data(), 1, b.data(), 1, got.data(), &p);
+      ASSERT_EQ(got, want) << "parameters " << i;
+    });
+  }
+}
+
 TEST(Qs8Add, SizesStepsAndPlaces) {
   std::mt19937 rng(2);
   for (size_t n = 0; n <= 200; ++n) {

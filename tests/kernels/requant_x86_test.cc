@@ -70,7 +70,7 @@ bool Doubtful512(const int32_t* y) {
 bool Doubtful256(const int32_t* y) {
   const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(y));
   const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(y + 8));
-  return RequantIsDoubtful256(RequantLowHalves256(a, b));
+  return RequantIsDoubtful256(_mm256_min_epu16(a, b));
 }
 void Halves512(const int32_t* y, int16_t* to) {
   _mm512_storeu_si512(to, RequantHalves512(_mm512_loadu_si512(y), _mm512_loadu_si512(y + 16)));
