@@ -72,10 +72,10 @@ static void StoreRows(const ConvX86Job& job, const Pending& p, int32_t tile, int
   RequantMasks512 masks;
   RequantKeep512(&masks);
   if (c.form == kConvX86Relu) {
-    again = StoreByFixed<kRows, kVectors, true>(c.constants, acc, c.epilogue, masks, clamp, c.store,
-                                                out, c.out_offset);
+    again = StoreByFixed<kRows, kVectors, true>(c.constants, acc, c.epilogue, masks, clamp, false,
+                                                c.store, out, c.out_offset);
   } else if (c.form == kConvX86Signed) {
-    again = StoreByFixed<kRows, kVectors, false>(c.constants, acc, c.epilogue, masks, clamp,
+    again = StoreByFixed<kRows, kVectors, false>(c.constants, acc, c.epilogue, masks, clamp, false,
                                                  c.store, out, c.out_offset);
   }
   if (__builtin_expect(again == 0, 1)) return;

@@ -139,11 +139,12 @@ static inline __attribute__((always_inline)) void StorePixel(__m512i bytes, bool
 
 // A tile's accumulators, in fixed point, to bytes; which pixels are in doubt (a bit each, or a bit
 // for all that share a vector of bytes). Of narrow tiles four blocks of neighbouring pixels make a
-// vector of bytes.
+// vector of bytes, which is stored as it is if it is `joined` in the output.
 template <int kRows, int kVectors, bool kRelu>
 static inline __attribute__((always_inline)) uint32_t StoreByFixed(
     const ConvX86Constants* k, const __m512i (&acc)[kRows][kVectors], const Epilogue& e,
-    RequantMasks512 masks, bool clamp, __mmask64 store, int8_t* const* out, ptrdiff_t out_offset) {
+    RequantMasks512 masks, bool clamp, bool joined, __mmask64 store, int8_t* const* out,
+    ptrdiff_t out_offset) {
   constexpr int kShare = kVectors <= 2 && kRows * kVectors % 4 == 0 ? 4 / kVectors : 1;  // pixels
   constexpr int kGroups = kRows / kShare, kEach = kVectors * kShare;
   const __m512i limit = _mm512_load_si512(e.doubt);
@@ -187,6 +188,10 @@ static inline __attribute__((always_inline)) uint32_t StoreByFixed(
     }
     if (g > 0) all = _mm512_min_epu16(all, doubt[g]);
     int8_t* const* to = out + g * kShare;
+    if (kShare > 1 && joined) {
+      _mm512_storeu_si512(out[0] + out_offset + g * 64, bytes);
+      continue;
+    }
     StorePixel<0, kVectors>(bytes, whole, store, to[0] + out_offset);
     if constexpr (kShare == 2) StorePixel<2, kVectors>(bytes, whole, store, to[1] + out_offset);
     if constexpr (kShare == 4) {
@@ -214,16 +219,18 @@ static inline __attribute__((always_inline)) uint32_t Finish(const ConvX86Output
                                                              RequantMasks512 masks,
                                                              int8_t* const* out) {
   const bool clamp = job.act_min != -128 || job.act_max != 127;
+  const bool joined = job.out_pitch == kVectors * kConvX86Block &&
+                      c.store == ~uint64_t{0} >> (64 - kVectors * kConvX86Block);
   if (c.form == kConvX86Relu) {
-    return StoreByFixed<kRows, kVectors, true>(c.constants, acc, c.epilogue, masks, clamp, c.store,
-                                               out, c.out_offset);
+    return StoreByFixed<kRows, kVectors, true>(c.constants, acc, c.epilogue, masks, clamp, joined,
+                                               c.store, out, c.out_offset);
   }
   if (c.form == kConvX86Signed) {
-    return StoreByFixed<kRows, kVectors, false>(c.constants, acc, c.epilogue, masks, clamp, c.store,
-                                                out, c.out_offset);
+    return StoreByFixed<kRows, kVectors, false>(c.constants, acc, c.epilogue, masks, clamp, joined,
+                                                c.store, out, c.out_offset);
   }
   alignas(64) int32_t values[kRows * kVectors * kConvX86Block];
-#pragma GCC unroll 12
+#pragma GCC unroll 24
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 12
     for (int v = 0; v < kVectors; ++v) {

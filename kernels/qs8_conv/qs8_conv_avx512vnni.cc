@@ -18,14 +18,22 @@ static inline __m512i Splat(const uint8_t* p) { return _mm512_broadcastd_epi32(_
 template <int kRows, int kVectors>
 static void Tiles(const ConvX86Job& job, const Columns& c, int32_t first, int32_t count);
 
-// Pixels of which fixed point was in doubt, once more.
+// Pixels of which fixed point was in doubt, once more; those that share a vector of bytes together.
 template <int kVectors>
 static __attribute__((noinline)) void ByInteger(const ConvX86Job& job, const Columns& c,
                                                 int32_t first, uint32_t rows) {
+  constexpr int kShare = kVectors == 1 ? 4 : kVectors == 2 ? 2 : 1;
   Columns exact = c;
   exact.form = kConvX86Integer;
-  for (int32_t r = 0; rows >> r != 0; ++r) {
-    if ((rows >> r & 1) != 0) Tiles<1, kVectors>(job, exact, first + r, 1);
+  while (rows != 0) {
+    const int32_t r = __builtin_ctz(rows);
+    const bool all = (rows >> r & ((1u << kShare) - 1)) == (1u << kShare) - 1;
+    if (all) {
+      Tiles<kShare, kVectors>(job, exact, first + r, 1);
+    } else {
+      Tiles<1, kVectors>(job, exact, first + r, 1);
+    }
+    rows &= ~((all ? (1u << kShare) - 1 : 1u) << r);
   }
 }
 
@@ -113,6 +121,53 @@ static void Tiles(const ConvX86Job& job, const Columns& c, int32_t first, int32_
   }
 }
 
+// The same for 16 channels and neighbours in a row, at distances of job.pitch in the panel. There a
+// splat serves one multiplication, and two loads a cycle are too few for two of those; so where
+// windows of kTaps pixels overlap, it serves each of them.
+template <int kRows, int kTaps>
+static void RowTiles(const ConvX86Job& job, const Columns& c, int32_t first, int32_t count) {
+  RequantMasks512 masks;
+  RequantKeep512(&masks);
+  const ptrdiff_t pitch = job.pitch;
+  const size_t tap_bytes = static_cast<size_t>(job.steps / kTaps) * 64;
+  for (; count > 0; --count, first += kRows) {
+    __m512i acc[kRows][1];
+#pragma GCC unroll 24
+    for (int r = 0; r < kRows; ++r) acc[r][0] = _mm512_load_si512(c.constants->bias);
+    const uint8_t* in = job.in[first] + job.in_offset;
+    const uint8_t* w = c.weights;
+    for (int32_t i = 0; i < job.segments; ++i) {
+      const uint8_t* at = in + job.segment_at[i];
+      for (const uint8_t* end = w + tap_bytes; w < end; w += 64, at += 4) {
+        __m512i b[kTaps];
+#pragma GCC unroll 3
+        for (int t = 0; t < kTaps; ++t) b[t] = _mm512_load_si512(w + t * tap_bytes);
+        const uint8_t* pixel = at;
+#pragma GCC unroll 26
+        for (int p = 0; p < kRows + kTaps - 1; ++p, pixel += pitch) {
+          __asm__("" : "+r"(pixel));  // one pointer that advances, not one a pixel
+          const __m512i a = Splat(pixel);
+#pragma GCC unroll 3
+          for (int t = 0; t < kTaps; ++t) {
+            const int r = p - t;
+            if (r >= 0 && r < kRows) acc[r][0] = _mm512_dpbusd_epi32(acc[r][0], a, b[t]);
+          }
+        }
+      }
+      w += (kTaps - 1) * tap_bytes;
+    }
+    if (job.correction != nullptr) {
+#pragma GCC unroll 24
+      for (int r = 0; r < kRows; ++r) {
+        const __m512i correction = _mm512_set1_epi32(job.correction[first + r]);
+        acc[r][0] = _mm512_add_epi32(acc[r][0], correction);
+      }
+    }
+    const uint32_t again = Finish<kRows, 1>(job, c, acc, masks, job.out + first);
+    if (__builtin_expect(again != 0, 0)) ByInteger<1>(job, c, first, again);
+  }
+}
+
 using TilesFn = void (*)(const ConvX86Job&, const Columns&, int32_t, int32_t);
 
 // By blocks and pixels: multiples of kUnits pixels, and the rest. Narrow tiles' units are the
@@ -125,6 +180,35 @@ constexpr TilesFn kTiles[kMaxVectors][kMostRows] = {
     {Tiles<1, 3>, Tiles<2, 3>, nullptr, Tiles<4, 3>, nullptr, Tiles<6, 3>, nullptr, Tiles<8, 3>},
     {Tiles<1, 4>, Tiles<2, 4>, Tiles<3, 4>, Tiles<4, 4>, Tiles<5, 4>, Tiles<6, 4>},
 };
+
+// Of neighbours: by units of 4 pixels, and whether three of a window's share splats.
+constexpr int32_t kRowUnit = 4, kMostRowUnits = 6;
+constexpr TilesFn kRowTiles[2][kMostRowUnits] = {
+    {RowTiles<4, 1>, RowTiles<8, 1>, RowTiles<12, 1>, RowTiles<16, 1>, RowTiles<20, 1>,
+     RowTiles<24, 1>},
+    {RowTiles<4, 3>, RowTiles<8, 3>, RowTiles<12, 3>, RowTiles<16, 3>, RowTiles<20, 3>,
+     RowTiles<24, 3>},
+};
+
+// One block of channels, rows of job.width pixels.
+static void ComputeRows(const ConvX86Job& job, const Columns& c) {
+  const TilesFn* const run = kRowTiles[job.shared_taps ? 1 : 0];
+  for (int32_t row = 0; row < job.pixels; row += job.width) {
+    const int32_t pixels = job.width < job.pixels - row ? job.width : job.pixels - row;
+    const int32_t units = pixels / kRowUnit;
+    const int32_t tiles = (units + kMostRowUnits - 1) / kMostRowUnits;
+    int32_t done = row;
+    if (tiles > 0) {
+      const int32_t each = units / tiles, larger = units % tiles;
+      if (larger > 0) run[each](job, c, done, larger);
+      done += larger * (each + 1) * kRowUnit;
+      run[each - 1](job, c, done, tiles - larger);
+      done += (tiles - larger) * each * kRowUnit;
+    }
+    const int32_t rest = row + pixels - done;
+    if (rest > 0) kTiles[0][rest - 1](job, c, done, 1);
+  }
+}
 
 // Pixels cut evenly into tiles of whole units: `larger` of rows + unit pixels, `smaller` of rows,
 // and a rest below a unit.
@@ -153,6 +237,10 @@ static void Compute(const ConvX86Job& job) {
     const int32_t block = parts == 1 ? 0 : job.blocks * i / parts;
     const int32_t vectors = parts == 1 ? job.blocks : job.blocks * (i + 1) / parts - block;
     SetColumns(job, block, vectors, &c);
+    if (vectors == 1 && job.width >= 2 * kRowUnit) {
+      ComputeRows(job, c);
+      continue;
+    }
     const Cut cut = vectors == 1   ? CutPixels<1>(job.pixels)
                     : vectors == 2 ? CutPixels<2>(job.pixels)
                     : vectors == 3 ? CutPixels<3>(job.pixels)

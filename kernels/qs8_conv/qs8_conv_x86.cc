@@ -185,6 +185,9 @@ class Runner {
       const uint8_t* in = direct ? reinterpret_cast<const uint8_t*>(from) : panel_;
       List(0, panel_pixels, in, pixel_bytes_, run_.output.row(run_.row_begin));
     }
+    job_.width = kConvX86MaxPixels;
+    job_.out_pitch = contiguous ? s_.out_c : 0;
+    job_.pitch = static_cast<ptrdiff_t>(pixel_bytes_);
     int32_t row = run_.row_begin, x = 0;
     int64_t done = 0;
     for (int32_t i = 0; i < panels; ++i) {
@@ -231,6 +234,10 @@ class Runner {
     const int32_t band = BandRows(s_, isa_);
     const size_t x_bytes = static_cast<size_t>(s_.stride_w) * pixel_bytes_;
     const size_t y_bytes = static_cast<size_t>(s_.stride_h) * row_bytes;
+    const size_t row_out = static_cast<size_t>(s_.out_w) * static_cast<size_t>(s_.out_c);
+    job_.pitch = static_cast<ptrdiff_t>(x_bytes);
+    job_.shared_taps = s_.kernel_w == 3 && s_.stride_w == 1 && layout_.inner == 1 &&
+                       s_.in_c % isa_.unit == 0 && layout_.steps * isa_.unit == layout_.segment;
     // Rows of output whose pixels the lists can hold, those that they hold, and where these begin.
     const int32_t most = kConvX86MaxPixels / s_.out_w;
     int32_t listed_rows = 0;
@@ -240,13 +247,8 @@ class Runner {
       int32_t rows = s_.out_h - y;  // a band stays within an image
       if (rows > run_.row_end - row) rows = run_.row_end - row;
       if (rows > band) rows = CeilDiv(rows, CeilDiv(rows, band));  // bands of equal height
-      const int32_t panel_rows = PanelRows(s_, rows);
-      for (int32_t i = 0; i < panel_rows; ++i) {
-        const int32_t iy = y * s_.stride_h - s_.pad_top + i * (slots ? s_.dilation_h : 1);
-        if (!slots && s_.kernel_h < s_.stride_h && i % s_.stride_h >= s_.kernel_h) continue;
-        FillRow(b, iy, panel_ + static_cast<size_t>(i) * row_bytes);
-      }
-      std::memset(panel_ + static_cast<size_t>(panel_rows) * row_bytes, 0, 8);
+      FillRows(b, y * s_.stride_h - s_.pad_top, slots ? s_.dilation_h : 1, PanelRows(s_, rows),
+               s_.kernel_h, !slots && s_.kernel_h < s_.stride_h ? s_.stride_h : s_.kernel_h);
       if (most > 0 && run_.output.contiguous(row, rows) == rows) {
         const int32_t some = rows <= most ? rows : CeilDiv(rows, CeilDiv(rows, most));
         if (listed_rows < some) {
@@ -260,6 +262,8 @@ class Runner {
         for (int32_t i = 0; i < rows; i += some) {
           in_delta_ = static_cast<ptrdiff_t>(static_cast<size_t>(i) * y_bytes);
           out_delta_ = run_.output.row(row + i) - listed;
+          job_.width = s_.out_w;
+          job_.out_pitch = run_.output.stride == row_out ? s_.out_c : 0;
           Compute((rows - i < some ? rows - i : some) * s_.out_w);
         }
         row += rows;
@@ -267,6 +271,8 @@ class Runner {
       }
       listed_rows = 0;
       in_delta_ = out_delta_ = 0;
+      job_.width = most > 0 ? s_.out_w : 0;
+      job_.out_pitch = 0;
       int32_t n = 0;
       for (int32_t i = 0; i < rows; ++i) {
         const uint8_t* in = panel_ + static_cast<size_t>(i) * y_bytes;
@@ -298,35 +304,47 @@ class Runner {
     }
   }
 
-  // Input row iy of image b, with the zero points around it that windows reach.
-  void FillRow(int32_t b, int32_t iy, uint8_t* to) {
+  // Input rows iy, iy + iy_step ... of image b to the panel, `rows` of them (of each `period` the
+  // first `used`), with the zero points around the image that windows reach. All that the loop
+  // needs is in registers: rows are short, and members would be fetched again after each store.
+  void FillRows(int32_t b, int32_t iy, int32_t iy_step, int32_t rows, int32_t used,
+                int32_t period) {
     const int32_t width = PanelWidth(s_);
-    int32_t left = s_.pad_left < width ? s_.pad_left : width;
-    int32_t middle = width - left;
+    const int32_t left = s_.pad_left < width ? s_.pad_left : width;
     // Negative padding would begin inside the image; check() does not let it through.
-    if (middle > s_.in_w) middle = s_.in_w;
-    if (iy < 0 || iy >= s_.in_h) {
-      left = width;
-      middle = 0;
-    }
-    Zeros(left, to);
-    if (middle > 0) {
-      isa_.copy(run_.input.row(b * s_.in_h + iy),
-                static_cast<size_t>(middle) * static_cast<size_t>(s_.in_c),
-                to + static_cast<size_t>(left) * pixel_bytes_);
-    }
-    Zeros(width - left - middle, to + static_cast<size_t>(left + middle) * pixel_bytes_);
-  }
-
-  // `pixels` pixels of the zero point.
-  void Zeros(int32_t pixels, uint8_t* to) {
-    const size_t n = static_cast<size_t>(pixels) * pixel_bytes_;
-    // A few bytes too far, as copy() does: they are mostly some pixels, for which a call of memset
-    // would take longer.
+    const int32_t middle = width - left < s_.in_w ? width - left : s_.in_w;
+    const size_t left_bytes = static_cast<size_t>(left) * pixel_bytes_;
+    const size_t elements = static_cast<size_t>(middle) * static_cast<size_t>(s_.in_c);
+    const size_t right_at = static_cast<size_t>(left + middle) * pixel_bytes_;
+    const size_t row_bytes = static_cast<size_t>(width) * pixel_bytes_;
     uint32_t x = static_cast<uint32_t>(s_.input_zero_point + Excess(isa_));
     x = isa_.element_bytes == 1 ? (x & 0xff) * 0x01010101u : (x & 0xffff) * 0x00010001u;
-    const uint32_t vector[4] = {x, x, x, x};
-    for (size_t i = 0; i < n; i += sizeof vector) std::memcpy(to + i, vector, sizeof vector);
+    const uint64_t zeros = uint64_t{x} << 32 | x;
+    // A few bytes too far, as copy() does: they are mostly some pixels, for which a call of memset
+    // would take longer.
+    const auto fill = [zeros](uint8_t* to, size_t n) {
+      for (size_t i = 0; i < n; i += 16) {
+        std::memcpy(to + i, &zeros, 8);
+        std::memcpy(to + i + 8, &zeros, 8);
+      }
+    };
+    const auto copy = isa_.copy;
+    const Rows<const int8_t> input = run_.input;
+    const int32_t first = b * s_.in_h, in_h = s_.in_h;
+    uint8_t* to = panel_;
+    for (int32_t i = 0, of_period = 0; i < rows; ++i, iy += iy_step, to += row_bytes) {
+      const bool skip = of_period >= used;
+      if (++of_period == period) of_period = 0;
+      if (skip) continue;
+      if (iy < 0 || iy >= in_h) {
+        fill(to, row_bytes);
+        continue;
+      }
+      fill(to, left_bytes);
+      if (elements > 0) copy(input.row(first + iy), elements, to + left_bytes);
+      fill(to + right_at, row_bytes - right_at);
+    }
+    std::memset(to, 0, 8);
   }
 
   // The first pixels of in_ and out_, all channels of the run.

@@ -54,6 +54,8 @@ struct ConvX86Constants {
 // From accumulators to bytes.
 struct ConvX86Output {
   int32_t zero_point = 0, act_min = -128, act_max = 127;
+  // From each pixel's output to the next one's, where it is the same for all; else 0.
+  ptrdiff_t out_pitch = 0;
 };
 
 // Pixels times blocks of channels, of one group: what an instruction set computes at a time.
@@ -64,6 +66,9 @@ struct ConvX86Job : ConvX86Output {
   ptrdiff_t out_offset = 0;             // to add to each of `out`: the first block's lane 0
   const int32_t* correction = nullptr;  // to add to each pixel's accumulators; null: nothing
   int32_t pixels = 0;
+  int32_t width = 0;    // of the rows that the pixels are cut from, the first whole; 0: unknown
+  ptrdiff_t pitch = 0;  // in such a row, from one pixel's window to the next one's
+  bool shared_taps = false;  // a segment is three pixels of whole steps each, a pitch apart
   int32_t segments = 0;
   const ptrdiff_t* segment_at = nullptr;  // from the window's beginning
   int32_t steps = 0;                      // of a segment

@@ -379,6 +379,30 @@ TEST_P(QS8Conv, Windows) {
   }
 }
 
+// Few output channels and long rows: kernels may take neighbours together, and what their windows
+// share.
+TEST_P(QS8Conv, NarrowRows) {
+  Random r(6);
+  for (int i = 0; i < 300; ++i) {
+    Case c;
+    QS8ConvShape& s = c.shape;
+    s.kernel_h = r.Int(1, 3);
+    s.kernel_w = r.Chance(4) ? r.Int(1, 5) : 3;
+    s.stride_h = r.Int(1, 2);
+    s.stride_w = r.Chance(4) ? 2 : 1;
+    if (r.Chance(8)) s.dilation_w = 2;
+    s.in_h = r.Int(1, 8);
+    s.in_w = r.Chance(6) ? r.Int(120, 300) : r.Int(1, 64);
+    s.in_c = r.Pick({4, 8, 12, 16, 16, 20, r.Int(1, 20)});
+    s.out_c = r.Pick({1, 4, 9, 16, 16, 16, 32, 40});
+    if (r.Chance(6)) s.batch = 2;
+    if (!SetOutput(&s, r.Chance(2))) continue;
+    Quantisation(&r, &s, r.Chance(6));
+    Fill(&r, &c);
+    ASSERT_NO_FATAL_FAILURE(Check(&r, &c));
+  }
+}
+
 TEST_P(QS8Conv, Groups) {
   Random r(4);
   for (int i = 0; i < 200; ++i) {
