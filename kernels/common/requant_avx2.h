@@ -16,12 +16,13 @@ static inline __attribute__((always_inline)) __m256i RequantRelu256(__m256i acc,
   return _mm256_cvtps_epi32(_mm256_fmadd_ps(_mm256_cvtepi32_ps(acc), scale, offset_relu));
 }
 
-// In general. `offset` is RequantFixedChannel::offset; `bias` is RequantFixedChannel::bias rounded
-// to int32 (it is 2^n, or below 1, where it does not matter).
+// In general. `positive` and `negative` are RequantFixedChannel's offset + bias and offset - bias,
+// for accumulators of that sign.
 static inline __attribute__((always_inline)) __m256i RequantSigned256(__m256i acc, __m256 scale,
-                                                                      __m256i bias, __m256 offset) {
-  const __m256i y = _mm256_cvtps_epi32(_mm256_fmadd_ps(_mm256_cvtepi32_ps(acc), scale, offset));
-  return _mm256_add_epi32(y, _mm256_sign_epi32(bias, acc));
+                                                                      __m256 positive,
+                                                                      __m256 negative) {
+  const __m256 offset = _mm256_blendv_ps(positive, negative, _mm256_castsi256_ps(acc));
+  return _mm256_cvtps_epi32(_mm256_fmadd_ps(_mm256_cvtepi32_ps(acc), scale, offset));
 }
 
 // The upper halves (results) of a and b, interleaved: a0 b0 a1 b1 ... as 16-bit lanes.

@@ -191,15 +191,14 @@ OCTET_INLINE VecI RequantInteger(VecI acc, VecI multiplier, VecI shift) {
 
 // 16.16 fixed point (requant_fixed.h), where RequantFixedHolds.
 struct RequantFixed {
-  VecF scale, offset;
-  VecI bias;
+  VecF scale, positive, negative;
 
   explicit RequantFixed(const RequantFixedChannel& c)
       : scale(_mm256_set1_ps(c.scale)),
-        offset(_mm256_set1_ps(c.offset)),
-        bias(_mm256_cvtps_epi32(_mm256_set1_ps(c.bias))) {}
+        positive(_mm256_set1_ps(c.offset + c.bias)),
+        negative(_mm256_set1_ps(c.offset - c.bias)) {}
   OCTET_MEMBER VecI operator()(VecI acc) const {
-    return RequantSigned256(acc, scale, bias, offset);
+    return RequantSigned256(acc, scale, positive, negative);
   }
 };
 

@@ -14,6 +14,7 @@ namespace {
 struct Columns {
   const uint8_t* weights;
   const ConvX86Constants* constants;
+  const ConvX86Rest* rest;
   ConvX86Form form;
   int32_t lane_begin, lane_end;  // of each block: 0 and 16 but for the first and the last
   ptrdiff_t out_offset;  // of the block (not in a copy of the job: copies wait for its stores)
@@ -41,7 +42,7 @@ static inline __attribute__((always_inline)) void Store(__m128i bytes, const Col
 static __attribute__((noinline)) void StoreByInteger(const ConvX86Output& job, const Columns& c,
                                                      const int32_t* acc, int rows,
                                                      int8_t* const* out) {
-  const ConvX86Constants& k = *c.constants;
+  const ConvX86Rest& k = *c.rest;
   const bool whole = c.lane_begin == 0 && c.lane_end == 16;
   const __m256i top = _mm256_set1_epi32(32767);
   const __m256i bottom = _mm256_set1_epi32(-32768);
@@ -64,48 +65,63 @@ static __attribute__((noinline)) void StoreByInteger(const ConvX86Output& job, c
   }
 }
 
-// A tile's accumulators, in fixed point, to bytes; which pixels are in doubt (a bit each).
-template <int kRows, bool kRelu>
-static inline __attribute__((always_inline)) uint32_t StoreByFixed(const ConvX86Output& job,
-                                                                   const Columns& c,
-                                                                   const __m256i (&acc)[kRows][2],
-                                                                   int8_t* const* out) {
-  const ConvX86Constants& k = *c.constants;
-  __m256i halves[kRows], doubt[kRows];
-  {
-    const __m256 offset =
-        _mm256_set1_ps(static_cast<float>(job.zero_point * 65536 + 32768 + kRequantFixedDoubt / 2));
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      __m256i y[2];
+// What of the epilogue is the same for a whole tile.
+struct Ends {
+  bool clamp, whole, joined;
+};
+static inline __attribute__((always_inline)) Ends MakeEnds(const ConvX86Output& job,
+                                                           const Columns& c) {
+  Ends e;
+  e.clamp = job.act_min != -128 || job.act_max != 127;
+  e.whole = c.lane_begin == 0 && c.lane_end == kConvX86Block;
+  e.joined = e.whole && job.out_pitch == kConvX86Block;
+  return e;
+}
+
+// The accumulators of one pixel or two, in fixed point, to bytes. Returns a minimum of each pixel's
+// 16.16 values, for RequantIsDoubtful256.
+template <int kPixels, bool kRelu>
+static inline __attribute__((always_inline)) void StorePixels(const ConvX86Output& job,
+                                                              const Columns& c, const Ends& e,
+                                                              const __m256i (*acc)[2],
+                                                              int8_t* const* out, __m256i* doubt) {
+  __m256i halves[kPixels];
 #pragma GCC unroll 2
-      for (int v = 0; v < 2; ++v) {
-        const __m256 scale = _mm256_load_ps(k.scale + v * 8);
-        y[v] = kRelu ? RequantRelu256(acc[r][v], scale, _mm256_load_ps(k.offset + v * 8))
-                     : RequantSigned256(acc[r][v], scale, Load(k.sign_bias_int + v * 8), offset);
-      }
-      doubt[r] = _mm256_min_epu16(y[0], y[1]);
-      halves[r] = RequantHalves256(y[0], y[1]);
+  for (int r = 0; r < kPixels; ++r) {
+    // Fetched for each pixel: kept in registers, they would be spilled and fetched from there.
+    const ConvX86Constants* k = c.constants;
+    __asm__("" : "+r"(k));
+    __m256i y[2];
+#pragma GCC unroll 2
+    for (int v = 0; v < 2; ++v) {
+      const __m256 scale = _mm256_load_ps(k->scale + v * 8);
+      y[v] = kRelu ? RequantRelu256(acc[r][v], scale, _mm256_load_ps(k->offset + v * 8))
+                   : RequantSigned256(acc[r][v], scale, _mm256_load_ps(k->positive + v * 8),
+                                      _mm256_load_ps(c.rest->negative + v * 8));
     }
+    doubt[r] = _mm256_min_epu16(y[0], y[1]);
+    halves[r] = RequantHalves256(y[0], y[1]);
   }
+  __m256i bytes =
+      _mm256_permute4x64_epi64(_mm256_packs_epi16(halves[0], halves[kPixels - 1]), 0xD8);
+  if (e.clamp) {
+    bytes = _mm256_max_epi8(bytes, _mm256_set1_epi8(static_cast<int8_t>(job.act_min)));
+    bytes = _mm256_min_epi8(bytes, _mm256_set1_epi8(static_cast<int8_t>(job.act_max)));
+  }
+  if (kPixels == 2 && e.joined) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out[0] + c.out_offset), bytes);
+    return;
+  }
+  Store(_mm256_castsi256_si128(bytes), c, e.whole, out[0] + c.out_offset);
+  if (kPixels == 2) Store(_mm256_extracti128_si256(bytes, 1), c, e.whole, out[1] + c.out_offset);
+}
+
+// Which pixels are in doubt (a bit each).
+template <int kRows>
+static inline __attribute__((always_inline)) uint32_t Doubtful(const __m256i (&doubt)[kRows]) {
   __m256i all = doubt[0];
 #pragma GCC unroll 8
   for (int r = 1; r < kRows; ++r) all = _mm256_min_epu16(all, doubt[r]);
-  const bool clamp = job.act_min != -128 || job.act_max != 127;
-  const bool whole = c.lane_begin == 0 && c.lane_end == 16;
-  // Two pixels share a pack.
-#pragma GCC unroll 3
-  for (int r = 0; r < kRows; r += 2) {
-    const int second = r + 1 < kRows ? r + 1 : r;
-    __m256i bytes = _mm256_permute4x64_epi64(_mm256_packs_epi16(halves[r], halves[second]), 0xD8);
-    if (clamp) {
-      bytes = _mm256_max_epi8(bytes, _mm256_set1_epi8(static_cast<int8_t>(job.act_min)));
-      bytes = _mm256_min_epi8(bytes, _mm256_set1_epi8(static_cast<int8_t>(job.act_max)));
-    }
-    Store(_mm256_castsi256_si128(bytes), c, whole, out[r] + c.out_offset);
-    if (second != r)
-      Store(_mm256_extracti128_si256(bytes, 1), c, whole, out[second] + c.out_offset);
-  }
   uint32_t again = 0;
   if (__builtin_expect(RequantIsDoubtful256(all), 0)) {
 #pragma GCC unroll 8
@@ -116,14 +132,32 @@ static inline __attribute__((always_inline)) uint32_t StoreByFixed(const ConvX86
   return again;
 }
 
+// Pixels' accumulators, in fixed point, to bytes; which pixels are in doubt (a bit each).
+template <int kRows, bool kRelu>
+static inline __attribute__((always_inline)) uint32_t StoreByFixed(const ConvX86Output& job,
+                                                                   const Columns& c, const Ends& e,
+                                                                   const __m256i (&acc)[kRows][2],
+                                                                   int8_t* const* out) {
+  __m256i doubt[kRows];
+#pragma GCC unroll 3
+  for (int r = 0; r + 2 <= kRows; r += 2) {
+    StorePixels<2, kRelu>(job, c, e, acc + r, out + r, doubt + r);
+  }
+  if (kRows % 2 != 0) {
+    constexpr int r = kRows - 1;
+    StorePixels<1, kRelu>(job, c, e, acc + r, out + r, doubt + r);
+  }
+  return Doubtful(doubt);
+}
+
 // Accumulators to bytes; which pixels are in doubt (a bit each).
 template <int kRows>
 static inline __attribute__((always_inline)) uint32_t Finish(const ConvX86Output& job,
-                                                             const Columns& c,
+                                                             const Columns& c, const Ends& e,
                                                              const __m256i (&acc)[kRows][2],
                                                              int8_t* const* out) {
-  if (c.form == kConvX86Relu) return StoreByFixed<kRows, true>(job, c, acc, out);
-  if (c.form == kConvX86Signed) return StoreByFixed<kRows, false>(job, c, acc, out);
+  if (c.form == kConvX86Relu) return StoreByFixed<kRows, true>(job, c, e, acc, out);
+  if (c.form == kConvX86Signed) return StoreByFixed<kRows, false>(job, c, e, acc, out);
   alignas(32) int32_t values[kRows * 16];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {

@@ -23,6 +23,7 @@ struct Epilogue {
 struct Columns {
   const uint8_t* weights;
   const ConvX86Constants* constants;
+  const ConvX86Rest* rest;
   ConvX86Form form;  // the least that all of its blocks can do
   __mmask64 store;
   ptrdiff_t out_offset;  // of the first lane (not in a copy of the job: copies wait for its stores)
@@ -72,6 +73,7 @@ static inline void CopyFlipped(const int8_t* from, size_t n, void* panel) {
 static inline void SetColumns(const ConvX86Job& job, int32_t block, int32_t vectors, Columns* c) {
   c->weights = job.weights + static_cast<size_t>(block) * job.block_bytes;
   c->constants = job.constants + block;
+  c->rest = job.rest + block;
   c->out_offset = job.out_offset + block * kConvX86Block;
   c->form = kConvX86Relu;
   for (int32_t v = 0; v < vectors; ++v) {
@@ -91,7 +93,7 @@ static __attribute__((noinline, unused)) void StoreByInteger(const ConvX86Output
   const __m128i high = _mm_set1_epi8(static_cast<int8_t>(job.act_max));
   for (int r = 0; r < rows; ++r) {
     for (int v = 0; v < vectors; ++v) {
-      const ConvX86Constants& k = c.constants[v];
+      const ConvX86Rest& k = c.rest[v];
       const __m512i scaled =
           RequantInteger512(_mm512_loadu_si512(acc + (r * vectors + v) * kConvX86Block),
                             _mm512_load_si512(k.multiplier), _mm512_load_si512(k.shift));

@@ -30,6 +30,7 @@ constexpr Order kBytes;
 
 struct Constants {
   const ConvX86Constants* k;
+  const ConvX86Rest* rest;
   Epilogue epilogue;
 };
 
@@ -55,8 +56,8 @@ static __attribute__((noinline)) void StoreByInteger(const ConvX86Job& job, cons
   const __m512i zero_point = _mm512_set1_epi16(static_cast<int16_t>(job.zero_point));
   __m512i wide[4];
   for (int i = 0; i < 4; ++i) {
-    const __m512i scaled = RequantInteger512(sum[i], _mm512_load_si512(c.k->multiplier),
-                                             _mm512_load_si512(c.k->shift));
+    const __m512i scaled = RequantInteger512(sum[i], _mm512_load_si512(c.rest->multiplier),
+                                             _mm512_load_si512(c.rest->shift));
     // Saturating to 16 bits first changes nothing that the clamp to 8 bits would not.
     const __m512i top = _mm512_set1_epi32(32767), bottom = _mm512_set1_epi32(-32768);
     wide[i] = _mm512_slli_epi32(_mm512_max_epi32(_mm512_min_epi32(scaled, top), bottom), 16);
@@ -160,6 +161,7 @@ static void Tiles(const ConvX86Job& job, const Constants& c) {
 static void Compute(const ConvX86Job& job) {
   Constants c;
   c.k = job.constants;
+  c.rest = job.rest;
   InitEpilogue(job, &c.epilogue);
   const int32_t form = job.forms[0];
   if (form == kConvX86Relu) return Tiles<kConvX86Relu>(job, c);

@@ -20,12 +20,14 @@ struct Pixel {
 template <int kFirst, int kBlocks, int kAll>
 static inline __attribute__((always_inline)) void StoreBlocks(const Pixel& p, Columns* c,
                                                               const ConvX86Constants* constants,
+                                                              const ConvX86Rest* rest,
                                                               const __m512i (&all)[kAll],
                                                               __mmask64 store) {
   __m512i acc[1][kBlocks];
 #pragma GCC unroll 4
   for (int v = 0; v < kBlocks; ++v) acc[0][v] = all[kFirst + v];
   c->constants = constants + kFirst;
+  c->rest = rest + kFirst;
   c->store = store;
   int8_t* const out = p.out + kFirst * kConvX86Block;
   RequantMasks512 masks;
@@ -40,7 +42,8 @@ static inline __attribute__((always_inline)) void StoreBlocks(const Pixel& p, Co
 
 // A column of kBlocks blocks, of which the first `lanes` channels are stored.
 template <int kBlocks>
-static void Column(const Pixel& p, const uint8_t* w, int32_t lanes, Columns* c) {
+static void Column(const Pixel& p, const uint8_t* w, const ConvX86Rest* rest, int32_t lanes,
+                   Columns* c) {
   // Enough accumulators that the latency of the multiplication does not show.
   constexpr int kChains = kBlocks <= 2 ? 4 : 2;
   constexpr size_t kStep = kBlocks * 64;
@@ -71,9 +74,9 @@ static void Column(const Pixel& p, const uint8_t* w, int32_t lanes, Columns* c) 
   for (; steps > 0; --steps, in += kUnit, w += kStep) {
     step(acc[0], _mm512_broadcastd_epi32(_mm_loadu_si32(in)), w);
   }
-  if (const int32_t rest = p.in_c % kUnit; rest > 0) {
+  if (const int32_t left = p.in_c % kUnit; left > 0) {
     uint32_t x = 0;
-    for (int32_t i = 0; i < rest; ++i) x |= uint32_t{static_cast<uint8_t>(in[i])} << 8 * i;
+    for (int32_t i = 0; i < left; ++i) x |= uint32_t{static_cast<uint8_t>(in[i])} << 8 * i;
     step(acc[0], _mm512_set1_epi32(static_cast<int32_t>(x)), w);
     w += kStep;
   }
@@ -90,13 +93,13 @@ static void Column(const Pixel& p, const uint8_t* w, int32_t lanes, Columns* c) 
     sum[v] = _mm512_add_epi32(of_chains, _mm512_load_si512(constants[v].bias));
   }
   constexpr int kLow = kBlocks < kStoreBlocks ? kBlocks : kStoreBlocks;
-  StoreBlocks<0, kLow>(p, c, constants, sum, LaneMask(0, lanes));
+  StoreBlocks<0, kLow>(p, c, constants, rest, sum, LaneMask(0, lanes));
   if constexpr (kBlocks > kStoreBlocks) {
-    StoreBlocks<kLow, kBlocks - kLow>(p, c, constants, sum, LaneMask(0, lanes - kLow * 16));
+    StoreBlocks<kLow, kBlocks - kLow>(p, c, constants, rest, sum, LaneMask(0, lanes - kLow * 16));
   }
 }
 
-using ColumnFn = void (*)(const Pixel&, const uint8_t*, int32_t, Columns*);
+using ColumnFn = void (*)(const Pixel&, const uint8_t*, const ConvX86Rest*, int32_t, Columns*);
 constexpr ColumnFn kColumns[kMaxBlocks] = {Column<1>, Column<2>, Column<3>, Column<4>,
                                            Column<5>, Column<6>, Column<7>, Column<8>};
 
@@ -129,10 +132,11 @@ void QS8ConvPixelAvx512VnniRun(const QS8ConvRun& run) {
   int32_t block = run.channel_begin / kConvX86Block;
   const int32_t* form = reinterpret_cast<const int32_t*>(pack) + block / kMaxBlocks;
   const uint8_t* column = pack + l.columns_at + static_cast<size_t>(block) * l.block_bytes;
+  const ConvX86Rest* const rest = reinterpret_cast<const ConvX86Rest*>(pack + l.rest_at);
   for (; block * kConvX86Block < run.channel_end; block += kMaxBlocks, ++form) {
     const int32_t blocks = l.blocks - block < kMaxBlocks ? l.blocks - block : kMaxBlocks;
     c.form = ConvX86FormOf(*form);
-    kColumns[blocks - 1](p, column, run.channel_end - block * kConvX86Block, &c);
+    kColumns[blocks - 1](p, column, rest + block, run.channel_end - block * kConvX86Block, &c);
     p.out += kMaxBlocks * kConvX86Block;
     column += l.block_bytes * kMaxBlocks;
   }

@@ -20,6 +20,7 @@ void ConvPixelPack(const QS8ConvShape& s, const QS8ConvConstants& k, const ConvP
   const ConvX86Isa lanes = {kUnit, 1, isa.lanes, nullptr, nullptr, nullptr};
   const ConvPixelLayout l(s, isa.column_blocks);
   int32_t* const forms = static_cast<int32_t*>(pack);
+  ConvX86Rest* const rest = reinterpret_cast<ConvX86Rest*>(static_cast<uint8_t*>(pack) + l.rest_at);
   uint8_t* column = static_cast<uint8_t*>(pack) + l.columns_at;
   for (int32_t first = 0; first < l.blocks; first += isa.column_blocks) {
     const int32_t blocks =
@@ -29,12 +30,13 @@ void ConvPixelPack(const QS8ConvShape& s, const QS8ConvConstants& k, const ConvP
         reinterpret_cast<ConvX86Constants*>(column + l.weight_bytes * static_cast<size_t>(blocks));
     int32_t form = kConvX86Relu;
     for (int32_t b = 0; b < blocks; ++b) {
-      int32_t of_block = ConvX86BeginBlock(s, &constants[b]);
+      const ConvX86BlockConstants of = {&constants[b], &rest[first + b]};
+      int32_t of_block = ConvX86BeginBlock(s, isa.lanes, of);
       for (int32_t i = 0; i < kConvX86Block; ++i) {
         const int32_t n = (first + b) * kConvX86Block + i;
         if (n >= s.out_c) break;
         const int32_t lane = ConvX86Lane(isa.lanes, i);
-        const int32_t f = ConvX86PackChannel(s, k, lanes, n, lane, &constants[b]);
+        const int32_t f = ConvX86PackChannel(s, k, lanes, n, lane, of);
         if (f < of_block) of_block = f;
         const int8_t* from = k.weights + static_cast<size_t>(n) * static_cast<size_t>(s.in_c);
         uint8_t* to = column + static_cast<size_t>((b * kConvX86Block + lane) * kUnit);

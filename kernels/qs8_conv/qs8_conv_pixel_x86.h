@@ -2,7 +2,7 @@
 // a 1x1 convolution after global pooling. Such a layer uses each weight once, so nothing but their
 // way from the second-level cache should take time: they lie in the order in which they are read,
 // as columns of a few blocks of 16 channels, [column][step][block][16][4], each column followed
-// by its blocks' constants. There is no panel, no job, no walk.
+// by those of its blocks' constants that it needs. There is no panel, no job, no walk.
 #pragma once
 
 #include <cstddef>
@@ -20,17 +20,18 @@ struct ConvPixelIsa {
   int32_t column_blocks;  // of a column but the last
 };
 
-// The parts of a pack: a form for each column, then the columns.
+// The parts of a pack: a form for each column, the rest of each block's constants, the columns.
 struct ConvPixelLayout {
   int32_t blocks;
-  size_t columns_at;
+  size_t rest_at, columns_at;
   size_t weight_bytes;  // of a block
   size_t block_bytes;   // with its constants
 
   ConvPixelLayout(const QS8ConvShape& s, int32_t column_blocks)
       : blocks((s.out_c + kConvX86Block - 1) / kConvX86Block) {
     const size_t columns = static_cast<size_t>((blocks + column_blocks - 1) / column_blocks);
-    columns_at = (columns * sizeof(int32_t) + 63) / 64 * 64;
+    rest_at = (columns * sizeof(int32_t) + 63) / 64 * 64;
+    columns_at = rest_at + static_cast<size_t>(blocks) * sizeof(ConvX86Rest);
     const size_t steps = (static_cast<size_t>(s.in_c) + kConvPixelUnit - 1) / kConvPixelUnit;
     weight_bytes = steps * kConvPixelUnit * kConvX86Block;
     block_bytes = weight_bytes + sizeof(ConvX86Constants);

@@ -29,9 +29,9 @@ struct Layout {
   int32_t outer, inner;
   int32_t segment;  // elements
   int32_t steps;
-  // Pack: forms, constants of every block, weights of every block.
+  // Pack: forms, constants of every block, the rest of those, weights of every block.
   int32_t group_blocks;
-  size_t constants_at, weights_at, block_bytes, bytes;
+  size_t constants_at, rest_at, weights_at, block_bytes, bytes;
 
   Layout(const QS8ConvShape& s, const ConvX86Isa& isa) {
     const bool whole_rows = s.groups == 1 && (s.dilation_w == 1 || s.kernel_w == 1);
@@ -43,7 +43,8 @@ struct Layout {
     group_blocks = CeilDiv(s.group_out_c(), kConvX86Block);
     const size_t blocks = static_cast<size_t>(group_blocks) * static_cast<size_t>(s.groups);
     constants_at = RoundUp(blocks * sizeof(int32_t), kAlign);
-    weights_at = constants_at + blocks * sizeof(ConvX86Constants);
+    rest_at = constants_at + blocks * sizeof(ConvX86Constants);
+    weights_at = rest_at + blocks * sizeof(ConvX86Rest);
     block_bytes = static_cast<size_t>(outer) * static_cast<size_t>(inner) *
                   static_cast<size_t>(steps) * static_cast<size_t>(isa.unit) *
                   static_cast<size_t>(ConvX86WeightLanes(isa.lanes)) *
@@ -353,6 +354,7 @@ class Runner {
     const int32_t* forms = reinterpret_cast<const int32_t*>(pack);
     const ConvX86Constants* constants =
         reinterpret_cast<const ConvX86Constants*>(pack + layout_.constants_at);
+    const ConvX86Rest* rest = reinterpret_cast<const ConvX86Rest*>(pack + layout_.rest_at);
     const uint8_t* weights = pack + layout_.weights_at;
     const int32_t cin = s_.group_in_c(), cout = s_.group_out_c();
     job_.pixels = pixels;
@@ -368,6 +370,7 @@ class Runner {
       job_.lane_end = end - first * kConvX86Block;
       job_.forms = forms + block;
       job_.constants = constants + block;
+      job_.rest = rest + block;
       job_.weights = weights + static_cast<size_t>(block) * layout_.block_bytes;
       job_.in_offset = in_delta_ + static_cast<ptrdiff_t>(g) * cin * isa_.element_bytes;
       job_.out_offset = out_delta_ + static_cast<ptrdiff_t>(g) * cout + first * kConvX86Block;
@@ -410,7 +413,7 @@ class Runner {
 
 ConvX86Form ConvX86PackChannel(const QS8ConvShape& s, const QS8ConvConstants& k,
                                const ConvX86Isa& isa, int32_t n, int32_t lane,
-                               ConvX86Constants* to) {
+                               ConvX86BlockConstants to) {
   const int64_t count = int64_t{s.kernel_h} * s.kernel_w * s.group_in_c();
   const int8_t* w = k.weights + static_cast<size_t>(n) * static_cast<size_t>(count);
   const int32_t bias = k.bias != nullptr ? k.bias[n] : 0;
@@ -437,30 +440,35 @@ ConvX86Form ConvX86PackChannel(const QS8ConvShape& s, const QS8ConvConstants& k,
   const int32_t x_zero = s.input_zero_point + Excess(isa);
   const uint32_t folded =
       static_cast<uint32_t>(bias) - static_cast<uint32_t>(x_zero) * static_cast<uint32_t>(packed);
-  std::memcpy(&to->bias[lane], &folded, sizeof folded);
+  std::memcpy(&to.constants->bias[lane], &folded, sizeof folded);
 
   const Multiplier q = k.scales.multiplier(n);
-  to->multiplier[lane] = q.m;
-  to->shift[lane] = q.shift;
+  to.rest->multiplier[lane] = q.m;
+  to.rest->shift[lane] = q.shift;
   RequantFixedChannel c;
   const bool holds = FitRequantFixed(q, s.output_zero_point, low, high, &c);
   const bool relu = s.act_min >= s.output_zero_point;
-  to->scale[lane] = c.scale;
+  to.constants->scale[lane] = c.scale;
   if (relu) {
-    to->offset[lane] = c.offset_relu;
+    to.constants->offset[lane] = c.offset_relu;
   } else if (isa.lanes == kConvX86EvenOdd) {
-    to->sign_bias_int[lane] = static_cast<int32_t>(std::lrint(c.bias));
+    to.constants->positive[lane] = c.offset + c.bias;
+    to.rest->negative[lane] = c.offset - c.bias;
   } else {
-    to->sign_bias[lane] = c.bias;
+    to.constants->sign_bias[lane] = c.bias;
   }
   if (!holds) return kConvX86Integer;
   return relu ? kConvX86Relu : kConvX86Signed;
 }
 
-ConvX86Form ConvX86BeginBlock(const QS8ConvShape& s, ConvX86Constants* to) {
-  if (s.act_min < s.output_zero_point) return kConvX86Signed;
-  for (float& offset : to->offset) offset = 32768.f;  // lanes without a channel: never doubtful
-  return kConvX86Relu;
+ConvX86Form ConvX86BeginBlock(const QS8ConvShape& s, ConvX86Lanes lanes, ConvX86BlockConstants to) {
+  const bool is_signed = s.act_min < s.output_zero_point;
+  // Lanes without a channel are never to be doubtful.
+  if (!is_signed || lanes == kConvX86EvenOdd) {
+    for (float& offset : to.constants->offset) offset = 32768.f;
+    for (float& negative : to.rest->negative) negative = 32768.f;
+  }
+  return is_signed ? kConvX86Signed : kConvX86Relu;
 }
 
 size_t ConvX86PackBytes(const QS8ConvShape& s, const ConvX86Isa& isa) {
@@ -481,18 +489,20 @@ void ConvX86Pack(const QS8ConvShape& s, const QS8ConvConstants& k, const ConvX86
   uint8_t* bytes = static_cast<uint8_t*>(pack);
   int32_t* forms = reinterpret_cast<int32_t*>(bytes);
   ConvX86Constants* constants = reinterpret_cast<ConvX86Constants*>(bytes + l.constants_at);
+  ConvX86Rest* rest = reinterpret_cast<ConvX86Rest*>(bytes + l.rest_at);
   const int32_t cout = s.group_out_c();
   const size_t count = static_cast<size_t>(s.kernel_h) * static_cast<size_t>(s.kernel_w) *
                        static_cast<size_t>(s.group_in_c());
   for (int32_t block = 0; block < l.group_blocks * s.groups; ++block) {
     const int32_t first = block % l.group_blocks * kConvX86Block;
-    forms[block] = ConvX86BeginBlock(s, &constants[block]);
+    const ConvX86BlockConstants to = {&constants[block], &rest[block]};
+    forms[block] = ConvX86BeginBlock(s, isa.lanes, to);
     for (int32_t i = 0; i < kConvX86Block && first + i < cout; ++i) {
       const int32_t n = block / l.group_blocks * cout + first + i;
       const int32_t lane = ConvX86Lane(isa.lanes, i);
-      const ConvX86Form form = ConvX86PackChannel(s, k, isa, n, lane, &constants[block]);
+      const ConvX86Form form = ConvX86PackChannel(s, k, isa, n, lane, to);
       if (isa.lanes == kConvX86Eight) {
-        ConvX86PackChannel(s, k, isa, n, lane + 2, &constants[block]);
+        ConvX86PackChannel(s, k, isa, n, lane + 2, to);
       }
       if (form == kConvX86Integer) forms[block] = kConvX86Integer;
       PackWeights(s, k.weights + static_cast<size_t>(n) * count, l, isa,

@@ -43,11 +43,16 @@ struct ConvX86Constants {
   int32_t bias[kConvX86Block];  // with everything that the zero points add
   float scale[kConvX86Block];
   union {
-    float offset[kConvX86Block];           // kConvX86Relu: RequantFixedChannel::offset_relu
-    float sign_bias[kConvX86Block];        // kConvX86Signed: RequantFixedChannel::bias
-    int32_t sign_bias_int[kConvX86Block];  // the same for 256-bit vectors, as an integer
+    float offset[kConvX86Block];     // kConvX86Relu: RequantFixedChannel::offset_relu
+    float sign_bias[kConvX86Block];  // kConvX86Signed, AVX-512: RequantFixedChannel::bias
+    float positive[kConvX86Block];   // kConvX86Signed, 256 bits: its offset + bias
   };
-  int32_t multiplier[kConvX86Block];
+};
+
+// What few layers or few results need: apart, so that no cache fetches it with the others.
+struct ConvX86Rest {
+  float negative[kConvX86Block];      // kConvX86Signed, 256 bits: offset - bias
+  int32_t multiplier[kConvX86Block];  // the integer formula's
   int32_t shift[kConvX86Block];
 };
 
@@ -75,6 +80,7 @@ struct ConvX86Job : ConvX86Output {
   const uint8_t* weights = nullptr;
   size_t block_bytes = 0;  // of weights, from one block to the next
   const ConvX86Constants* constants = nullptr;
+  const ConvX86Rest* rest = nullptr;
   const int32_t* forms = nullptr;  // ConvX86Form of each block
   int32_t blocks = 0;
   int32_t lane_begin = 0, lane_end = 0;  // which channels, counted from the first block, are stored
@@ -121,12 +127,18 @@ inline int32_t ConvX86WeightLane(ConvX86Lanes lanes, int32_t i) {
 inline int32_t ConvX86WeightLanes(ConvX86Lanes lanes) {
   return lanes == kConvX86Eight ? kConvX86Block / 2 : kConvX86Block;
 }
+// The constants of a block.
+struct ConvX86BlockConstants {
+  ConvX86Constants* constants;
+  ConvX86Rest* rest;
+};
 // The constants of output channel n, and its form.
 ConvX86Form ConvX86PackChannel(const QS8ConvShape& shape, const QS8ConvConstants& k,
                                const ConvX86Isa& isa, int32_t n, int32_t lane,
-                               ConvX86Constants* to);
+                               ConvX86BlockConstants to);
 // What a block is before its channels are packed.
-ConvX86Form ConvX86BeginBlock(const QS8ConvShape& shape, ConvX86Constants* to);
+ConvX86Form ConvX86BeginBlock(const QS8ConvShape& shape, ConvX86Lanes lanes,
+                              ConvX86BlockConstants to);
 
 // Is AMX faster than AVX-512 VNNI here? By a model of both (docs/kernels.md).
 bool ConvX86AmxPays(const QS8ConvShape& shape);

@@ -56,9 +56,8 @@ void Run256(const RequantFixedChannel& c, const Multiplier& q, const std::vector
     };
     store(r->relu, RequantRelu256(a, _mm256_set1_ps(c.scale), _mm256_set1_ps(c.offset_relu)));
     store(r->with_sign,
-          RequantSigned256(a, _mm256_set1_ps(c.scale),
-                           _mm256_set1_epi32(static_cast<int32_t>(std::lrint(c.bias))),
-                           _mm256_set1_ps(c.offset)));
+          RequantSigned256(a, _mm256_set1_ps(c.scale), _mm256_set1_ps(c.offset + c.bias),
+                           _mm256_set1_ps(c.offset - c.bias)));
     store(r->integer, RequantInteger256(a, _mm256_set1_epi32(q.m), _mm256_set1_epi32(q.shift)));
   }
 }
