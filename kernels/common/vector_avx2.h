@@ -212,6 +212,8 @@ OCTET_INLINE VecI PackFixedS8(VecI a, VecI b, VecI c, VecI d) {
   return PackS8(_mm256_srai_epi32(a, 16), _mm256_srai_epi32(b, 16), _mm256_srai_epi32(c, 16),
                 _mm256_srai_epi32(d, 16));
 }
+// Whose lower halves are the lesser ones.
+OCTET_INLINE VecI MinLowHalves(VecI a, VecI b) { return _mm256_min_epu16(a, b); }
 // Is a lower half below `limit` (1 ... 32767)?
 OCTET_INLINE bool AnyDoubt(VecI a, VecI b, VecI c, VecI d, int32_t limit) {
   return RequantIsDoubtful256(_mm256_min_epu16(_mm256_min_epu16(a, b), _mm256_min_epu16(c, d)),

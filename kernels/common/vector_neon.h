@@ -254,6 +254,10 @@ OCTET_INLINE VecI PackFixedS8(VecI a, VecI b, VecI c, VecI d) {
   return FromS8(
       vcombine_s8(vqmovn_s16(vuzp2q_s16(S16(a), S16(b))), vqmovn_s16(vuzp2q_s16(S16(c), S16(d)))));
 }
+// Whose lower halves are the lesser ones.
+OCTET_INLINE VecI MinLowHalves(VecI a, VecI b) {
+  return vreinterpretq_s32_u16(vminq_u16(vreinterpretq_u16_s32(a), vreinterpretq_u16_s32(b)));
+}
 // Is a lower half below `limit` (1 ... 32767)?
 OCTET_INLINE bool AnyDoubt(VecI a, VecI b, VecI c, VecI d, int32_t limit) {
   const uint16x8_t low = vminq_u16(vreinterpretq_u16_s16(vuzp1q_s16(S16(a), S16(b))),
@@ -278,6 +282,7 @@ struct RequantFixed {
   OCTET_MEMBER VecI operator()(VecI acc) const { return acc; }
 };
 OCTET_INLINE VecI PackFixedS8(VecI a, VecI b, VecI c, VecI d) { return PackS8(a, b, c, d); }
+OCTET_INLINE VecI MinLowHalves(VecI a, VecI) { return a; }
 OCTET_INLINE bool AnyDoubt(VecI, VecI, VecI, VecI, int32_t) { return true; }
 
 #endif  // __aarch64__

@@ -43,22 +43,24 @@ void MakeAddFixed(AddParams* p) {
   const Fraction f = a < b ? Nearest(a / b, INT16_MAX) : Nearest(b / a, INT16_MAX);
   const double of_a = a < b ? f.p : f.q, of_b = a < b ? f.q : f.p;
   const double scale = static_cast<double>(static_cast<float>((a < b ? b : a) / f.q));
-  // Of what is multiplied; then of the offset's rounding, of the result's (to 24 bits, where it is
-  // not clamped below 2^23 away from 0) and of the conversion's.
-  double error = 128 * (std::fabs(a - scale * of_a) + std::fabs(b - scale * of_b));
-  error += std::ldexp(largest, -24) + 0.5 + 0.5;
+  // Of what is multiplied; then the rounding of the result where it is not clamped, which is below
+  // 2^23, and of its conversion.
+  double error = 128 * (std::fabs(a - scale * of_a) + std::fabs(b - scale * of_b)) + 0.25 + 0.5;
   // The integer form rounds a and b, twice each, by up to 1/2 ...
   error += 2 * out * 65536;
   // ... and the sum twice, which moves ties by up to 2^-(e+1) (requant_fixed.h).
   if (p->out.shift < 0) error += std::ldexp(65536.0, p->out.shift - 1);
-  const double doubt = 2 * std::ceil(error) + 2;
-  if (doubt > 4096) return;
+  // What lies at a tie is to come out as up to `doubt` above it: the offset is rounded up.
   const double sign = p->subtract ? -1 : 1;
+  const double tie = (p->out_zero + 0.5) * 65536 - a * p->a_zero - sign * b * p->b_zero;
+  float offset = static_cast<float>(tie + error);
+  if (offset < tie + error) offset = std::nextafter(offset, INFINITY);
+  const double doubt = std::floor(offset - tie + error) + 2;
+  if (doubt > 4096) return;
   p->fixed.a = static_cast<int16_t>(of_a);
   p->fixed.b = static_cast<int16_t>(sign * of_b);
   p->fixed.scale = static_cast<float>(scale / 256);
-  p->fixed.offset = static_cast<float>((p->out_zero + 0.5) * 65536 + doubt / 2 - a * p->a_zero -
-                                       sign * b * p->b_zero);
+  p->fixed.offset = offset;
   p->fixed.doubt = static_cast<int32_t>(doubt);
 }
 
