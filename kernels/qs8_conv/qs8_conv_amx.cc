@@ -2,7 +2,6 @@
 // at a time. A tile takes its pixels at any fixed distance, so windows overlap where they lie; the
 // packed weights of a block are tiles as they are. While tiles multiply, vector instructions turn
 // the previous accumulators into bytes.
-#include <cstring>
 
 #include "kernels/qs8_conv/qs8_conv_avx512.h"
 #include "kernels/qs8_conv/qs8_conv_kernels.h"
@@ -221,25 +220,8 @@ static void Compute(const ConvX86Job& job) {
   Store(job, &pending[turn], pending[turn].groups);
 }
 
-static void Copy(const int8_t* from, size_t n, void* panel) { std::memcpy(panel, from, n); }
-
-static void Sums(const ConvX86Job& job, size_t n, int32_t* sums) {
-  const __m512i ones = _mm512_set1_epi8(1);
-  for (int32_t p = 0; p < job.pixels; ++p) {
-    __m512i sum = _mm512_setzero_si512();
-    for (int32_t segment = 0; segment < job.segments; ++segment) {
-      const uint8_t* at = job.in[p] + job.in_offset + job.segment_at[segment];
-      for (size_t i = 0; i < n; i += 64) {
-        const size_t left = n - i;
-        const __mmask64 mask = LaneMask(0, left < 64 ? static_cast<int32_t>(left) : 64);
-        sum = _mm512_dpbusd_epi32(sum, ones, _mm512_maskz_loadu_epi8(mask, at + i));
-      }
-    }
-    sums[p] = _mm512_reduce_add_epi32(sum);
-  }
-}
-
-constexpr ConvX86Isa kIsa = {4, 1, kConvX86InOrder, Copy, Sums, Compute, true, kTileRows, Release};
+constexpr ConvX86Isa kIsa = {4,    1,    kConvX86InOrder, CopyRow<false>, SumsOfSigned, Compute,
+                             true, true, kTileRows,       Release};
 
 }  // namespace
 

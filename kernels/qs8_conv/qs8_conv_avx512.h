@@ -49,9 +49,10 @@ static void InitEpilogue(const ConvX86Output& job, Epilogue* e) {
   }
 }
 
-// ConvX86Isa::copy: x ^ 0x80.
-static inline void CopyFlipped(const int8_t* from, size_t n, void* panel) {
-  const __m512i flip = _mm512_set1_epi8(INT8_MIN);
+// ConvX86Isa::copy, of x ^ 0x80 or x.
+template <bool kFlip>
+static inline void CopyRow(const int8_t* from, size_t n, void* panel) {
+  const __m512i flip = _mm512_set1_epi8(kFlip ? INT8_MIN : 0);
   uint8_t* to = static_cast<uint8_t*>(panel);
   size_t i = 0;
   for (; i + 64 <= n; i += 64) {
@@ -66,6 +67,38 @@ static inline void CopyFlipped(const int8_t* from, size_t n, void* panel) {
   } else {
     const __mmask64 mask = LaneMask(0, static_cast<int32_t>(n - i));
     _mm512_storeu_si512(to + i, _mm512_xor_si512(_mm512_maskz_loadu_epi8(mask, from + i), flip));
+  }
+}
+
+// ConvX86Isa::sums of panels of x.
+static inline __attribute__((unused)) void SumsOfSigned(const ConvX86Job& job, size_t n,
+                                                        int32_t* sums) {
+  const __m512i ones = _mm512_set1_epi8(1);
+  const size_t whole = n / 64 * 64;
+  const __mmask64 mask = whole == n ? 0 : LaneMask(0, static_cast<int32_t>(n - whole));
+  // By fours; of the last four some twice (`sums` has room for kConvX86MaxPixels).
+  for (int32_t p = 0; p < job.pixels; p += 4) {
+    __m128i sum[4];
+#pragma GCC unroll 4
+    for (int32_t j = 0; j < 4; ++j) {
+      const uint8_t* in = job.in[p + j < job.pixels ? p + j : job.pixels - 1] + job.in_offset;
+      __m512i of_whole = _mm512_setzero_si512(), of_rest = of_whole;
+      for (int32_t i = 0; i < job.segments; ++i) {
+        const uint8_t* at = in + job.segment_at[i];
+        for (size_t k = 0; k < whole; k += 64) {
+          of_whole = _mm512_dpbusd_epi32(of_whole, ones, _mm512_loadu_si512(at + k));
+        }
+        if (mask == 0) continue;
+        of_rest = _mm512_dpbusd_epi32(of_rest, ones, _mm512_maskz_loadu_epi8(mask, at + whole));
+      }
+      const __m512i all = _mm512_add_epi32(of_whole, of_rest);
+      const __m256i half =
+          _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
+      sum[j] = _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+    }
+    _mm_storeu_si128(
+        reinterpret_cast<__m128i*>(sums + p),
+        _mm_hadd_epi32(_mm_hadd_epi32(sum[0], sum[1]), _mm_hadd_epi32(sum[2], sum[3])));
   }
 }
 

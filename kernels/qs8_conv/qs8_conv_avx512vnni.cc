@@ -13,7 +13,11 @@ constexpr int kMostRows = 12;
 // Addresses are base + index: without this the compiler advances a pointer for each pixel.
 #define OCTET_ONE_INDEX(at, w) __asm__("" : "+r"(at), "+r"(w))
 
-static inline __m512i Splat(const uint8_t* p) { return _mm512_broadcastd_epi32(_mm_loadu_si32(p)); }
+// x + 128 of four bytes, in each lane: a load and one instruction, whose unit has little else to
+// do, so panels hold x, and pointwise layers need none.
+static inline __m512i Splat(const uint8_t* p) {
+  return _mm512_xor_si512(_mm512_broadcastd_epi32(_mm_loadu_si32(p)), _mm512_set1_epi8(INT8_MIN));
+}
 
 template <int kRows, int kVectors>
 static void Tiles(const ConvX86Job& job, const Columns& c, int32_t first, int32_t count);
@@ -254,9 +258,7 @@ static void Compute(const ConvX86Job& job) {
   }
 }
 
-#include "kernels/qs8_conv/qs8_conv_x86_sums.inc"
-
-constexpr ConvX86Isa kIsa = {4, 1, kConvX86InOrder, CopyFlipped, Sums, Compute};
+constexpr ConvX86Isa kIsa = {4, 1, kConvX86InOrder, CopyRow<false>, SumsOfSigned, Compute, true};
 
 }  // namespace
 

@@ -171,7 +171,7 @@ static void Compute(const ConvX86Job& job) {
 
 #include "kernels/qs8_conv/qs8_conv_x86_sums.inc"
 
-constexpr ConvX86Isa kIsa = {8, 1, kConvX86Eight, CopyFlipped, Sums, Compute};
+constexpr ConvX86Isa kIsa = {8, 1, kConvX86Eight, CopyRow<true>, Sums, Compute};
 
 }  // namespace
 

@@ -18,10 +18,11 @@ constexpr size_t kSlack = 128;  // after the panel: for copy() and the last step
 size_t RoundUp(size_t n, size_t to) { return (n + to - 1) / to * to; }
 int32_t CeilDiv(int32_t a, int32_t b) { return (a + b - 1) / b; }
 
-// What is added to x in the panel.
+// What is added to x before it is multiplied, and in the panel.
 int32_t Excess(const ConvX86Isa& isa) {
-  return isa.element_bytes == 1 && !isa.signed_bytes ? 128 : 0;
+  return isa.element_bytes == 1 && !isa.signed_product ? 128 : 0;
 }
+int32_t PanelExcess(const ConvX86Isa& isa) { return isa.signed_panel ? 0 : Excess(isa); }
 
 // The parts of a pack and of a panel, from the shape alone.
 struct Layout {
@@ -179,7 +180,7 @@ class Runner {
                                           run_.input.stride == in_c * static_cast<size_t>(width) &&
                                           run_.output.stride == out_c * static_cast<size_t>(width));
     // Where the panel would hold the same bytes, and steps end where pixels do, none is needed.
-    const bool direct = contiguous && isa_.signed_bytes && s_.groups == 1 &&
+    const bool direct = contiguous && isa_.signed_panel && s_.groups == 1 &&
                         layout_.steps * isa_.unit == layout_.segment;
     const int8_t* const from = contiguous ? run_.input.row(run_.row_begin) : nullptr;
     if (contiguous) {
@@ -318,7 +319,7 @@ class Runner {
     const size_t elements = static_cast<size_t>(middle) * static_cast<size_t>(s_.in_c);
     const size_t right_at = static_cast<size_t>(left + middle) * pixel_bytes_;
     const size_t row_bytes = static_cast<size_t>(width) * pixel_bytes_;
-    uint32_t x = static_cast<uint32_t>(s_.input_zero_point + Excess(isa_));
+    uint32_t x = static_cast<uint32_t>(s_.input_zero_point + PanelExcess(isa_));
     x = isa_.element_bytes == 1 ? (x & 0xff) * 0x01010101u : (x & 0xffff) * 0x00010001u;
     const uint64_t zeros = uint64_t{x} << 32 | x;
     // A few bytes too far, as copy() does: they are mostly some pixels, for which a call of memset
@@ -520,7 +521,8 @@ void ConvX86Run(const QS8ConvRun& run, const ConvX86Isa& isa) {
 }
 
 bool ConvX86AmxPays(const QS8ConvShape& s) {
-  const ConvX86Isa amx = {4, 1, kConvX86InOrder, nullptr, nullptr, nullptr, true, 16, nullptr};
+  const ConvX86Isa amx = {4,    1,  kConvX86InOrder, nullptr, nullptr, nullptr, true,
+                          true, 16, nullptr};
   const ConvX86Isa avx512 = {4, 1, kConvX86InOrder, nullptr, nullptr, nullptr};
   const Layout tiles(s, amx), vectors(s, avx512);
   const uint64_t pixels = static_cast<uint64_t>(int64_t{s.batch} * s.out_h * s.out_w);

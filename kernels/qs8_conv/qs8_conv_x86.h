@@ -3,11 +3,12 @@
 // functions of ConvX86Isa and nothing else.
 //
 // How a convolution runs. Input rows are copied once into scratch as the "panel": the form that
-// the instruction set multiplies (x ^ 0x80 as unsigned bytes for vpdpbusd, int16 for vpmaddwd),
-// with zero points where the window leaves the image. In a panel the window of a pixel is a few
-// runs of contiguous elements ("segments": one a kernel row, or one a tap with dilation or groups),
-// at the same distances for every pixel. So a tile is a GEMM whose left side is a pointer a pixel:
-// windows overlap in place, and a tile may take its pixels from several rows.
+// the instruction set multiplies (x ^ 0x80 as unsigned bytes for vpdpbusd, int16 for vpmaddwd;
+// AVX-512 makes x ^ 0x80 of x by itself), with zero points where the window leaves the image. In a
+// panel the window of a pixel is a few runs of contiguous elements ("segments": one a kernel row,
+// or one a tap with dilation or groups), at the same distances for every pixel. So a tile is a GEMM
+// whose left side is a pointer a pixel: windows overlap in place, and a tile may take its pixels
+// from several rows.
 //
 // Weights are packed in blocks of 16 output channels, as [segment][step][16][unit], where a step is
 // `unit` consecutive elements: what one 32-bit lane of the multiplication takes. A kernel's tile is
@@ -96,16 +97,18 @@ enum ConvX86Lanes : int32_t {
 
 struct ConvX86Isa {
   int32_t unit;           // elements a step
-  int32_t element_bytes;  // of the panel: 1 (x ^ 0x80) or 2 (int16)
+  int32_t element_bytes;  // of the panel: 1 (x ^ 0x80, or x) or 2 (int16)
   ConvX86Lanes lanes;
   // Copies n elements into the panel. May write up to 64 bytes too far, reads not a byte too much.
   void (*copy)(const int8_t* from, size_t n, void* panel);
-  // For each of a job's pixels the sum of its window, n elements a segment, as the signed values
-  // that they stand for. Only for kernels whose packed weights may have a zero point.
+  // For each of a job's pixels (and some more, up to kConvX86MaxPixels) the sum of its window, n
+  // elements a segment, as the signed values that they stand for. Only for kernels whose packed
+  // weights may have a zero point.
   void (*sums)(const ConvX86Job& job, size_t n, int32_t* sums);
   void (*compute)(const ConvX86Job& job);
+  bool signed_panel = false;  // the panel holds x, not x ^ 0x80
   // What AMX has different.
-  bool signed_bytes = false;    // the panel holds x, not x ^ 0x80
+  bool signed_product = false;  // compute() multiplies x, not x + 128
   int32_t step_multiple = 1;    // steps of a segment are filled up to a multiple of this
   void (*release)() = nullptr;  // at the end of a run
 };
