@@ -131,7 +131,7 @@ struct Binding {
   size_t params_bytes = 0;    // trusted parameters: built at every load, never read from a file
   size_t pack_bytes = 0;      // derived constants: data only (no sizes, offsets or pointers), so
                               // that a file may carry them; any content must be safe to compute on
-  const char* pack_layout = nullptr;  // names the pack's layout, e.g. "qs8_conv/avx512vnni/1"
+  const char* pack_layout = nullptr;  // names the pack's layout, e.g. "qs8_conv/avx512vnni/2"
   // Bit i: input i, a constant, is read by `pack` alone, not by `init` or `run`.
   uint32_t packed_inputs = 0;
   size_t scratch_bytes = 0;  // for each thread
