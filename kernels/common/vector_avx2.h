@@ -224,7 +224,7 @@ OCTET_INLINE bool AnyDoubt(VecI a, VecI b, VecI c, VecI d, int32_t limit) {
 OCTET_INLINE VecI SetPairs(int32_t x, int32_t y) {
   return _mm256_unpacklo_epi16(SetI16(x), SetI16(y));
 }
-// 256 * (a * x + b * y) of two blocks of int8, and PackFixedS8 for the order that they come in:
+// 256 * (a * x + b * y) of two blocks of int8, in the order that PackFixedSums expects:
 // even and odd ones of the lower and of the upper half of each 16 elements.
 OCTET_INLINE void PairSums(const int8_t* a_data, const int8_t* b_data, VecI xy, VecI (&sums)[4]) {
   const VecI a = LoadBytes(a_data), b = LoadBytes(b_data);
