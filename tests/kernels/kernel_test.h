@@ -57,6 +57,19 @@ inline float LogUniform(std::mt19937& rng, float low, float high) {
   return std::exp(std::uniform_real_distribution<float>(std::log(low), std::log(high))(rng));
 }
 
+// Every pair of int8, for element-wise kernels with two inputs.
+struct AllPairs {
+  static constexpr size_t kCount = 65536;
+  std::vector<int8_t> a = std::vector<int8_t>(kCount), b = a;
+
+  AllPairs() {
+    for (size_t i = 0; i < kCount; ++i) {
+      a[i] = static_cast<int8_t>(i >> 8);
+      b[i] = static_cast<int8_t>(i);
+    }
+  }
+};
+
 // Calls f(row) for every row of a table that this CPU can run.
 template <class Row, class F>
 void ForEachRunnable(Span<const Row> table, const F& f) {

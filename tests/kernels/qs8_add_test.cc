@@ -48,20 +48,16 @@ AddParams Random(std::mt19937& rng, int kind) {
 TEST(Qs8Add, TableInOrder) { ExpectTableInOrder(Qs8AddTable()); }
 
 TEST(Qs8Add, EveryPairOfManyScales) {
-  constexpr size_t kPairs = 65536;
-  std::vector<int8_t> a(kPairs), b(kPairs), want(kPairs), got(kPairs);
-  for (size_t i = 0; i < kPairs; ++i) {
-    a[i] = static_cast<int8_t>(i >> 8);
-    b[i] = static_cast<int8_t>(i);
-  }
+  const AllPairs pairs;
+  std::vector<int8_t> want(pairs.kCount), got(pairs.kCount);
   std::mt19937 rng(1);
   int fixed = 0;
   for (int i = 0; i < 150; ++i) {
     const AddParams p = Random(rng, i % 3);
     if (i % 3 == 0 && p.fixed.doubt > 0) ++fixed;
-    Qs8AddRef(kPairs, a.data(), 1, b.data(), 1, want.data(), &p);
+    Qs8AddRef(pairs.kCount, pairs.a.data(), 1, pairs.b.data(), 1, want.data(), &p);
     ForEachRunnable(Qs8AddTable(), [&](const BinaryKernel& row) {
-      row.run(kPairs, a.data(), 1, b.data(), 1, got.data(), &p);
+      row.run(pairs.kCount, pairs.a.data(), 1, pairs.b.data(), 1, got.data(), &p);
       ASSERT_EQ(got, want) << "parameters " << i;
     });
   }
@@ -71,12 +67,8 @@ TEST(Qs8Add, EveryPairOfManyScales) {
 // The fast form multiplies by two integers in the scales' ratio, as near as 15 bits allow: worst
 // beside simple fractions.
 TEST(Qs8Add, RatiosOfScales) {
-  constexpr size_t kPairs = 65536;
-  std::vector<int8_t> a(kPairs), b(kPairs), want(kPairs), got(kPairs);
-  for (size_t i = 0; i < kPairs; ++i) {
-    a[i] = static_cast<int8_t>(i >> 8);
-    b[i] = static_cast<int8_t>(i);
-  }
+  const AllPairs pairs;
+  std::vector<int8_t> want(pairs.kCount), got(pairs.kCount);
   std::mt19937 rng(3);
   for (int i = 0; i < 150; ++i) {
     AddParams p = {};
@@ -89,9 +81,9 @@ TEST(Qs8Add, RatiosOfScales) {
     // A float or so beside it, up to where a better fraction is found.
     const float big = 0.05f, small = big * ratio * (1 + std::ldexp(1.f, -Uniform(rng, 12, 24)));
     if (!Make(i % 4 < 2 ? big : small, i % 4 < 2 ? small : big, 0.07f, &p)) continue;
-    Qs8AddRef(kPairs, a.data(), 1, b.data(), 1, want.data(), &p);
+    Qs8AddRef(pairs.kCount, pairs.a.data(), 1, pairs.b.data(), 1, want.data(), &p);
     ForEachRunnable(Qs8AddTable(), [&](const BinaryKernel& row) {
-      row.run(kPairs, a.data(), 1, b.data(), 1, got.data(), &p);
+      row.run(pairs.kCount, pairs.a.data(), 1, pairs.b.data(), 1, got.data(), &p);
       ASSERT_EQ(got, want) << "parameters " << i;
     });
   }

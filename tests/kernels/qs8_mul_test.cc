@@ -54,18 +54,14 @@ TEST(Qs8Mul, TableInOrder) {
 }
 
 TEST(Qs8Mul, EveryPairOfManyScales) {
-  constexpr size_t kPairs = 65536;
-  std::vector<int8_t> a(kPairs), b(kPairs), want(kPairs), got(kPairs);
-  for (size_t i = 0; i < kPairs; ++i) {
-    a[i] = static_cast<int8_t>(i >> 8);
-    b[i] = static_cast<int8_t>(i);
-  }
+  const AllPairs pairs;
+  std::vector<int8_t> want(pairs.kCount), got(pairs.kCount);
   std::mt19937 rng(1);
   for (int i = 0; i < 120; ++i) {
     const MulParams p = Random(rng, i % 3);
-    Qs8MulRef(kPairs, a.data(), 1, b.data(), 1, want.data(), &p);
+    Qs8MulRef(pairs.kCount, pairs.a.data(), 1, pairs.b.data(), 1, want.data(), &p);
     ForEachRunnable(Qs8MulTable(), [&](const BinaryKernel& row) {
-      row.run(kPairs, a.data(), 1, b.data(), 1, got.data(), &p);
+      row.run(pairs.kCount, pairs.a.data(), 1, pairs.b.data(), 1, got.data(), &p);
       ASSERT_EQ(got, want) << "parameters " << i;
     });
   }
